@@ -139,6 +139,12 @@ func fill(lang Lang, s string, args []any) string {
 			b.WriteString(Number(lang, int64(v)))
 		case int64:
 			b.WriteString(Number(lang, v))
+		case float64:
+			d := strconv.FormatFloat(v, 'f', 1, 64)
+			if lang != EN {
+				d = strings.Replace(d, ".", ",", 1)
+			}
+			b.WriteString(d)
 		case string:
 			b.WriteString(v)
 		default:
