@@ -125,7 +125,8 @@ func (k AreaKey) Kind() Kind { return Kind(k >> 56) }
 
 // Corner returns the south-west corner of a cell in kilometres of Lambert-93.
 func (k AreaKey) Corner() (e, n int) {
-	return int(k >> 28 & 0xfffffff), int(k & 0xfffffff)
+	// Up 4 and down again: the sign of a corner west or south of the origin comes back.
+	return int(int32(k>>28<<4) >> 4), int(int32(k<<4) >> 4)
 }
 
 // Code returns the INSEE code of an administrative area, or the CD_SIG of a cell:
