@@ -1,0 +1,192 @@
+package vault
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"garrigue/internal/fault"
+)
+
+// Reference is one loaded version of a reference. Loading the same content twice (same kind,
+// name and SHA-256) changes nothing.
+type Reference struct {
+	ID       int64
+	Kind     string // taxref, withdrawn, statuses, sensitivity, areas
+	Name     string // file name, without folder
+	Version  string // as given or found in the file's name: "v17", "2019"
+	SHA256   string
+	Rows     int
+	LoadedAt time.Time
+	Current  bool
+}
+
+const referenceColumns = `id, kind, name, version, sha256, row_count, loaded_at, current`
+
+// References lists every version ever loaded, newest first.
+func (db *DB) References(ctx context.Context) (list []Reference, err error) {
+	defer fault.Wrap(&err, "vault.References")
+	rows, err := db.read.QueryContext(ctx, `SELECT `+referenceColumns+` FROM reference ORDER BY loaded_at DESC, id DESC`)
+	if err != nil {
+		return nil, classify(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r Reference
+		var at string
+		var current int
+		if err := rows.Scan(&r.ID, &r.Kind, &r.Name, &r.Version, &r.SHA256, &r.Rows, &at, &current); err != nil {
+			return nil, classify(err)
+		}
+		r.LoadedAt, r.Current = parseTime(at), current != 0
+		list = append(list, r)
+	}
+	return list, classify(rows.Err())
+}
+
+// HasReference reports whether a file of this kind with this content is loaded already, and
+// is the version in force.
+func (db *DB) HasReference(ctx context.Context, kind, sha256 string) (_ bool, err error) {
+	defer fault.Wrap(&err, "vault.HasReference(%s)", kind)
+	var n int
+	err = db.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM reference WHERE kind = $1 AND sha256 = $2 AND current = 1`,
+		kind, sha256).Scan(&n)
+	return n > 0, classify(err)
+}
+
+// The Put methods store one version of a reference in one transaction; rows of an error end
+// it with nothing stored. Names of several TAXREF files are merged, the later file winning
+// field by field where it is not empty; statuses, lists and areas of another file are added
+// to, those of the same name replaced.
+
+// load describes how one kind of reference is stored.
+type load struct {
+	scope string // of areas: their kind, since one file may be loaded as two kinds
+	// supersede removes what an older version of the same file left.
+	supersede func(b *bulk, old int64) error
+	// classing is true when the class of observations depends on this reference.
+	classing bool
+}
+
+// put stores a version: one transaction around the loop over its rows. store is called with
+// the reference's id and each row; rows of an error end it.
+func put[T any](ctx context.Context, db *DB, ref Reference, l load, rows iter.Seq2[T, error],
+	begin func(b *bulk, id int64) (store func(row *T) error, err error)) (_ Reference, err error) {
+	defer fault.Wrap(&err, "vault: load %s %q", ref.Kind, ref.Name)
+	err = db.tx(ctx, func(b *bulk) error {
+		known, err := b.knownReference(&ref, l.scope)
+		if err != nil || known && ref.Current {
+			return err
+		}
+		if !known {
+			if ref.ID, err = b.id("reference"); err != nil {
+				return err
+			}
+		}
+		if err := b.supersede(ref, l); err != nil {
+			return err
+		}
+		ref.Rows, ref.LoadedAt, ref.Current = 0, time.Now().UTC().Truncate(time.Millisecond), true
+		if err := b.saveReference(ref, l.scope); err != nil {
+			return err
+		}
+		store, err := begin(b, ref.ID)
+		if err != nil {
+			return err
+		}
+		for row, err := range rows {
+			if err != nil {
+				return err
+			}
+			if err := store(&row); err != nil {
+				return err
+			}
+			ref.Rows++
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if l.classing {
+			g, err := b.counter("generation")
+			if err != nil {
+				return err
+			}
+			if err := b.setCounter("generation", g+1); err != nil {
+				return err
+			}
+		}
+		return b.saveReference(ref, l.scope)
+	})
+	if err != nil {
+		return Reference{}, err
+	}
+	return ref, nil
+}
+
+// knownReference completes ref from the version with the same content, if there is one.
+func (b *bulk) knownReference(ref *Reference, scope string) (found bool, err error) {
+	err = b.rows(`SELECT id, version, row_count, loaded_at, current FROM reference
+		WHERE kind = $1 AND scope = $2 AND name = $3 AND sha256 = $4`,
+		[]any{ref.Kind, scope, ref.Name, ref.SHA256}, func(s *sqlite.Stmt) error {
+			found = true
+			ref.ID = s.ColumnInt64(0)
+			if s.ColumnInt64(4) != 0 {
+				ref.Version, ref.Rows = s.ColumnText(1), s.ColumnInt(2)
+				ref.LoadedAt, ref.Current = parseTime(s.ColumnText(3)), true
+			}
+			return nil
+		})
+	return found, err
+}
+
+// supersede ends the older versions of the same file.
+func (b *bulk) supersede(ref Reference, l load) error {
+	var old []int64
+	err := b.rows(`SELECT id FROM reference WHERE kind = $1 AND scope = $2 AND name = $3 AND current = 1 ORDER BY id`,
+		[]any{ref.Kind, l.scope, ref.Name}, func(s *sqlite.Stmt) error {
+			old = append(old, s.ColumnInt64(0))
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	for _, id := range old {
+		if _, err := b.exec(`UPDATE reference SET current = 0 WHERE id = $1`, id); err != nil {
+			return err
+		}
+		if l.supersede != nil {
+			if err := l.supersede(b, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bulk) saveReference(r Reference, scope string) error {
+	_, err := b.exec(`INSERT INTO reference (id, kind, scope, name, version, sha256, row_count, loaded_at, current)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)
+		ON CONFLICT (id) DO UPDATE SET version = excluded.version, row_count = excluded.row_count,
+			loaded_at = excluded.loaded_at, current = 1`,
+		r.ID, r.Kind, scope, r.Name, r.Version, r.SHA256, r.Rows, formatTime(r.LoadedAt))
+	return err
+}
+
+// Generation is a number that grows with every change of references that classing depends on
+// (names, withdrawn codes, sensitivity, areas). Classed returns the generation at which
+// observations were last classed as a whole.
+func (db *DB) Generation(ctx context.Context) (current, classed int64, err error) {
+	defer fault.Wrap(&err, "vault.Generation")
+	err = db.read.QueryRowContext(ctx, `SELECT
+		COALESCE((SELECT value FROM counter WHERE name = 'generation'), 0),
+		COALESCE((SELECT value FROM counter WHERE name = 'classed'), 0)`).Scan(&current, &classed)
+	return current, classed, classify(err)
+}
+
+// SetClassed records that every observation is classed as of generation g.
+func (db *DB) SetClassed(ctx context.Context, g int64) (err error) {
+	defer fault.Wrap(&err, "vault.SetClassed")
+	return db.tx(ctx, func(b *bulk) error { return b.setCounter("classed", g) })
+}
