@@ -1,0 +1,111 @@
+// Package ingest brings producers' files into the vault: it recognises the format and the way
+// values are written, maps columns, resolves taxa, locates places, checks and classes each
+// row, and writes accepted and rejected rows in one atomic batch. It also loads references.
+//
+// A bad row is data, not an error: it lands in the rejects with a code and the producer's
+// own line. What may be seen of an observation is decided elsewhere (package disclosure).
+// See DESIGN.md in this folder.
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"garrigue/internal/civil"
+	"garrigue/internal/fault"
+	"garrigue/internal/geo"
+	"garrigue/internal/sensitivity"
+	"garrigue/internal/taxon"
+	"garrigue/internal/vault"
+)
+
+// Settings are what an import needs to know of the instance.
+type Settings struct {
+	Today   civil.Date   // dates after it are in the future; today's when NoDate or 0
+	Workers int          // goroutines that map rows; the number of processors when 0
+	Log     *slog.Logger // discarded when nil
+	CRS     geo.CRS      // projection supposed when nothing tells, Lambert-93 when 0
+}
+
+func (s Settings) withDefaults() Settings {
+	if s.Today == civil.NoDate || s.Today == 0 {
+		s.Today = civil.Of(time.Now())
+	}
+	if s.Workers <= 0 {
+		s.Workers = runtime.GOMAXPROCS(0)
+	}
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
+	}
+	if s.CRS == 0 {
+		s.CRS = geo.Lambert93
+	}
+	return s
+}
+
+// Importer imports files with the references held in memory. It may serve one import after
+// another, and sees the references as they were when it was made.
+type Importer struct {
+	db         *vault.DB
+	set        Settings
+	taxa       *taxon.Taxonomy
+	places     *territory
+	book       *sensitivity.Book
+	lists      lists
+	generation int64
+}
+
+// NewImporter reads the references of the vault. Errors are those of the vault.
+func NewImporter(ctx context.Context, db *vault.DB, s Settings) (_ *Importer, err error) {
+	defer fault.Wrap(&err, "ingest.NewImporter")
+	im := &Importer{db: db, set: s.withDefaults()}
+	lists, err := readCodelists()
+	if err != nil {
+		return nil, err
+	}
+	im.lists = newLists(lists)
+	if im.generation, _, err = db.Generation(ctx); err != nil {
+		return nil, err
+	}
+	var withdrawn []taxon.Withdrawn
+	for w, err := range db.Withdrawn(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		withdrawn = append(withdrawn, w)
+	}
+	if im.taxa, err = taxon.NewTaxonomy(db.Names(ctx), withdrawn); err != nil {
+		return nil, err
+	}
+	var areas [3][]geo.Area
+	for i, k := range [...]geo.Kind{geo.Commune, geo.Department, geo.Region} {
+		if areas[i], err = db.Areas(ctx, k); err != nil {
+			return nil, err
+		}
+	}
+	im.places = newTerritory(areas[0], areas[1], areas[2])
+	ls, rules, err := db.Sensitivity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	im.book = sensitivity.NewBook(ls, sensitivity.ForTaxa(rules, im.taxa))
+	return im, nil
+}
+
+// Options are the wishes of one import.
+type Options struct {
+	Dataset      string // of rows that name none; the file's name when empty
+	Organisation string // of rows that name none
+	Format       string // a name of Formats, "auto" or ""
+	DryRun       bool   // do everything, keep nothing
+	Progress     func(Progress)
+}
+
+// Progress tells how far an import is. Bytes goes once from 0 to Size.
+type Progress struct {
+	File        string
+	Bytes, Size int64
+	Rows        int
+}

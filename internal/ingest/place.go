@@ -1,0 +1,463 @@
+package ingest
+
+import (
+	"encoding/binary"
+	"math"
+	"strings"
+	"sync"
+
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/encoding/wkb"
+
+	"garrigue/internal/fault"
+	"garrigue/internal/geo"
+	"garrigue/internal/observation"
+	"garrigue/internal/quality"
+)
+
+// mostly is the share of a shape an area must hold to be its commune or department: the
+// threshold of GINCO's note on representation for inventory objects.
+const mostly = 0.8
+
+// territory knows the instance's areas: which commune and department hold a place, and
+// whether it is inside at all. It may be used from many goroutines.
+type territory struct {
+	communes, departments, regions []geo.Area
+	byCommune, byDepartment        *geo.Index
+	byRegion                       *geo.Index
+	department                     map[geo.AreaKey]string // key to INSEE code
+	numbers                        map[geo.AreaKey]int    // key to place in its slice
+
+	mu      sync.RWMutex
+	derived map[geo.AreaKey]derivedPlace // places of attached areas, made once
+}
+
+type derivedPlace struct {
+	place  observation.Place
+	inside bool
+}
+
+func newTerritory(communes, departments, regions []geo.Area) *territory {
+	t := &territory{communes: communes, departments: departments, regions: regions,
+		byCommune: geo.NewIndex(communes), byDepartment: geo.NewIndex(departments), byRegion: geo.NewIndex(regions),
+		department: map[geo.AreaKey]string{}, numbers: map[geo.AreaKey]int{}, derived: map[geo.AreaKey]derivedPlace{}}
+	for _, list := range [][]geo.Area{communes, departments, regions} {
+		for i, a := range list {
+			t.numbers[a.Key] = i
+			if a.Key.Kind() == geo.Department {
+				t.department[a.Key] = a.Key.Code()
+			}
+			if a.Parent.Kind() == geo.Department {
+				t.department[a.Parent] = a.Parent.Code()
+			}
+		}
+	}
+	return t
+}
+
+// loaded reports whether any outline tells what the territory is.
+func (t *territory) loaded() bool {
+	return len(t.communes)+len(t.departments)+len(t.regions) > 0
+}
+
+// at returns the commune and department that hold a point, and whether it is inside the
+// territory: the regions when there are some, else all that is loaded.
+func (t *territory) at(lon, lat float64) (commune, department geo.AreaKey, inside bool) {
+	if i, ok := t.byCommune.At(lon, lat); ok {
+		commune, department, inside = t.communes[i].Key, t.communes[i].Parent, true
+	}
+	if department == 0 {
+		if i, ok := t.byDepartment.At(lon, lat); ok {
+			department, inside = t.departments[i].Key, true
+		}
+	}
+	if len(t.regions) > 0 && (!inside || len(t.communes) == 0) {
+		_, inside = t.byRegion.At(lon, lat)
+	}
+	return commune, department, inside
+}
+
+// contains reports whether a point is inside the territory.
+func (t *territory) contains(lon, lat float64) bool {
+	_, _, inside := t.at(lon, lat)
+	return inside
+}
+
+// point fills the place of a point and reports whether it is inside the territory.
+func (t *territory) point(p *observation.Place, lon, lat float64) bool {
+	x, y := geo.ToLambert93(lon, lat)
+	x, y = math.Floor(x), math.Floor(y)
+	p.Lon, p.Lat = lon, lat
+	p.Box = geo.Box{MinX: x, MinY: y, MaxX: x, MaxY: y}
+	var inside bool
+	p.Commune, p.Department, inside = t.at(lon, lat)
+	return inside
+}
+
+// shape fills the place of a line, a polygon or a group and reports whether it is inside.
+func (t *territory) shape(p *observation.Place, g orb.Geometry) bool {
+	c := geo.InsidePoint(g)
+	p.Lon, p.Lat, p.Box = c[0], c[1], geo.BoxOf(g)
+	_, _, inside := t.at(c[0], c[1])
+	if i, share, ok := t.byCommune.Holding(g); ok {
+		inside = true
+		if share > mostly {
+			p.Commune, p.Department = t.communes[i].Key, t.communes[i].Parent
+		}
+	}
+	if i, share, ok := t.byDepartment.Holding(g); ok {
+		inside = true
+		if p.Department == 0 && share > mostly {
+			p.Department = t.departments[i].Key
+		}
+	}
+	if !inside && len(t.regions) > 0 {
+		_, _, inside = t.byRegion.Holding(g)
+	}
+	return inside
+}
+
+// attached returns the place of a record attached to an area, made once per area, and
+// whether it is inside the territory; found is false when no such area is loaded.
+func (t *territory) attached(key geo.AreaKey) (p observation.Place, inside, found bool) {
+	t.mu.RLock()
+	d, ok := t.derived[key]
+	t.mu.RUnlock()
+	if ok {
+		return d.place, d.inside, true
+	}
+	if d, ok = t.derive(key); !ok {
+		return p, false, false
+	}
+	t.mu.Lock()
+	t.derived[key] = d
+	t.mu.Unlock()
+	return d.place, d.inside, true
+}
+
+func (t *territory) derive(key geo.AreaKey) (derivedPlace, bool) {
+	p := observation.Place{Attached: key}
+	if key.Kind().Mesh() > 0 {
+		ring := geo.CellRing(key)
+		inside := t.shape(&p, orb.Polygon{ring})
+		p.Georeference, p.Box = observation.ByCell, cellBox(key)
+		return derivedPlace{p, inside}, true
+	}
+	i, ok := t.numbers[key]
+	if !ok {
+		return derivedPlace{}, false
+	}
+	var a *geo.Area
+	switch key.Kind() {
+	case geo.Commune:
+		a = &t.communes[i]
+		p.Georeference, p.Commune, p.Department = observation.ByCommune, key, a.Parent
+	case geo.Department:
+		a = &t.departments[i]
+		p.Georeference, p.Department = observation.ByDepartment, key
+	default:
+		return derivedPlace{}, false
+	}
+	if len(a.Geometry) > 0 {
+		c := geo.InsidePoint(a.Geometry)
+		p.Lon, p.Lat, p.Box = c[0], c[1], geo.BoxOf(a.Geometry)
+	}
+	return derivedPlace{p, true}, true
+}
+
+// cellBox returns the extent of a cell as an area that lies inside it: cells are half-open.
+func cellBox(key geo.AreaKey) geo.Box {
+	b := key.Box()
+	b.MaxX, b.MaxY = b.MaxX-1, b.MaxY-1
+	return b
+}
+
+// appendPoint appends the WKB of a point, little-endian.
+func appendPoint(b []byte, lon, lat float64) []byte {
+	b = append(b, 1, 1, 0, 0, 0)
+	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(lon))
+	return binary.LittleEndian.AppendUint64(b, math.Float64bits(lat))
+}
+
+// locate fills the place of a row: its geometry when it has one, else the one object it is
+// attached to (standard, rules of 1.3). It reports the findings; inside tells whether the
+// place is in the territory.
+func (m *mapper) locate(o *observation.Observation) (inside bool) {
+	p := &o.Place
+	g, crs, has, ok := m.geometry()
+	if !ok {
+		return false
+	}
+	if has {
+		if pt, is := g.(orb.Point); is {
+			inside = m.pointAt(p, pt[0], pt[1], crs)
+		} else {
+			inside = m.shapeOf(p, g, crs)
+		}
+		p.Georeference = observation.ByGeometry
+		m.alsoAttached()
+		return inside
+	}
+	return m.attach(p)
+}
+
+// geometry returns the geometry of the row as written and its projection. has is false when
+// the row has none; ok is false when it is faulty and a finding says why.
+func (m *mapper) geometry() (g orb.Geometry, crs geo.CRS, has, ok bool) {
+	for _, f := range [...]field{fGeometry, fGeometryLocal} {
+		text := m.get(f)
+		if text == "" {
+			continue
+		}
+		if pt, is := wktPoint(text); is {
+			return pt, m.prof.geometryCRS(f), true, true
+		}
+		g, crs, err := geo.ParseGeometry(text)
+		if err != nil {
+			var e *fault.Error
+			code := quality.InvalidWKT
+			if asFault(err, &e) && (strings.HasPrefix(e.Key, "geo.unclosed") || e.Key == "geo.short_ring" || e.Key == "geo.short_line" || e.Key == "geo.not_finite" || e.Key == "geo.empty") {
+				code = quality.InvalidGeometry
+			}
+			m.find(code, f, "")
+			return nil, 0, false, false
+		}
+		if crs == 0 {
+			crs = m.prof.geometryCRS(f)
+		}
+		return g, crs, true, true
+	}
+	if both := m.get(fLatLon); both != "" {
+		both = strings.Trim(both, "()[] ")
+		if i := strings.IndexByte(both, ','); i > 0 {
+			return m.pair(both[i+1:], both[:i], fLatLon, fLatLon, geo.WGS84)
+		}
+	}
+	for _, pair := range [...][2]field{{fLon, fLat}, {fX, fY}} {
+		x, y := m.get(pair[0]), m.get(pair[1])
+		if x == "" && y == "" {
+			continue
+		}
+		return m.pair(x, y, pair[0], pair[1], m.prof.pairCRS(pair[0]))
+	}
+	return nil, 0, false, true
+}
+
+func (m *mapper) pair(x, y string, fx, fy field, crs geo.CRS) (g orb.Geometry, c geo.CRS, has, ok bool) {
+	if x == "" || y == "" {
+		if x == "" {
+			m.find(quality.MissingValue, fx, "")
+		} else {
+			m.find(quality.MissingValue, fy, "")
+		}
+		return nil, 0, false, false
+	}
+	vx, okx := decimal(x)
+	vy, oky := decimal(y)
+	if !okx {
+		m.find(quality.InvalidNumeric, fx, x)
+	}
+	if !oky {
+		m.find(quality.InvalidNumeric, fy, y)
+	}
+	if !okx || !oky {
+		return nil, 0, false, false
+	}
+	return orb.Point{vx, vy}, crs, true, true
+}
+
+// pointAt places a point given in a projection. A point outside the territory that falls
+// inside once its coordinates are exchanged is refused, and told: never turned silently.
+func (m *mapper) pointAt(p *observation.Place, x, y float64, crs geo.CRS) bool {
+	if !crs.Known() {
+		m.find(quality.WrongGeometrySRID, fDatum, crsName(crs))
+		return false
+	}
+	lon, lat, ok := crs.ToWGS84(x, y)
+	inside := false
+	if ok {
+		inside = m.im.places.point(p, lon, lat)
+	}
+	if !inside {
+		if slon, slat, fine := crs.ToWGS84(y, x); fine && m.im.places.contains(slon, slat) {
+			m.find(quality.SwappedCoordinates, fGeometry, "")
+			return false
+		}
+	}
+	if !ok {
+		m.found = append(m.found, quality.Finding{Code: quality.GeometryOutOfBox, Args: []string{crsName(crs)}})
+		return false
+	}
+	n := len(m.shapes)
+	m.shapes = appendPoint(m.shapes, lon, lat)
+	p.Geometry = m.shapes[n:len(m.shapes):len(m.shapes)]
+	return inside
+}
+
+func (m *mapper) shapeOf(p *observation.Place, g orb.Geometry, crs geo.CRS) bool {
+	if !crs.Known() {
+		m.find(quality.WrongGeometrySRID, fDatum, crsName(crs))
+		return false
+	}
+	if err := geo.Validate(g); err != nil {
+		m.find(quality.InvalidGeometry, fGeometry, "")
+		return false
+	}
+	w := g
+	var err error
+	if w, err = geo.Reproject(g, crs); err != nil {
+		m.found = append(m.found, quality.Finding{Code: quality.GeometryOutOfBox, Args: []string{crsName(crs)}})
+		return false
+	}
+	inside := m.im.places.shape(p, w)
+	if !inside {
+		c := geo.InsidePoint(g)
+		if lon, lat, ok := crs.ToWGS84(c[1], c[0]); ok && m.im.places.contains(lon, lat) {
+			m.find(quality.SwappedCoordinates, fGeometry, "")
+			return false
+		}
+	}
+	b, err := wkb.Marshal(w, binary.LittleEndian)
+	if err != nil {
+		m.find(quality.WrongGeometryType, fGeometry, "")
+		return false
+	}
+	p.Geometry = b
+	return inside
+}
+
+// wktPoint reads "POINT(x y)", the everyday geometry, without allocating.
+func wktPoint(s string) (orb.Point, bool) {
+	if len(s) < 10 || (s[0] != 'P' && s[0] != 'p') || !strings.EqualFold(s[:5], "POINT") || s[len(s)-1] != ')' {
+		return orb.Point{}, false
+	}
+	rest := strings.TrimLeft(s[5:len(s)-1], " ")
+	if rest == "" || rest[0] != '(' {
+		return orb.Point{}, false
+	}
+	rest = strings.Trim(rest[1:], " ")
+	i := strings.IndexByte(rest, ' ')
+	if i < 0 || strings.IndexByte(rest, ',') >= 0 {
+		return orb.Point{}, false
+	}
+	x, ok1 := decimal(rest[:i])
+	y, ok2 := decimal(rest[i+1:])
+	return orb.Point{x, y}, ok1 && ok2
+}
+
+// layer is one kind of object a record may be attached to.
+type layer struct {
+	code, info field
+	kind       geo.Kind
+}
+
+func attachLayers(cellFirst bool) [3]layer {
+	c, d, x := layer{fCommune, fCommuneInfo, geo.Commune}, layer{fDepartment, fDepartmentInfo, geo.Department}, layer{fCell, fCellInfo, geo.Cell10}
+	if cellFirst {
+		return [3]layer{x, c, d}
+	}
+	return [3]layer{c, x, d}
+}
+
+// georeferences counts the layers said to carry the georeference (typeInfoGeo 1).
+func (m *mapper) georeferences() (n int) {
+	for _, l := range [...]field{fCommuneInfo, fDepartmentInfo, fCellInfo, fNaturalAreaInfo, fWaterBodyInfo} {
+		if m.coded(l, m.im.lists.typInfGeo) == "1" {
+			n++
+		}
+	}
+	return n
+}
+
+// alsoAttached checks what stands beside a geometry, which wins.
+func (m *mapper) alsoAttached() {
+	switch n := m.georeferences(); {
+	case n > 1:
+		m.found = append(m.found, quality.Finding{Code: quality.MoreThanOneGeoreference})
+	case n == 1:
+		m.find(quality.MultipleGeoInfoWarning, fGeometry, "")
+	}
+}
+
+// attach places a record without geometry on the one object it names.
+func (m *mapper) attach(p *observation.Place) bool {
+	if m.georeferences() > 1 {
+		m.found = append(m.found, quality.Finding{Code: quality.MoreThanOneGeoreference})
+		return false
+	}
+	var chosen layer
+	var value string
+	given := 0
+	for _, l := range attachLayers(m.plan.format.cellFirst) {
+		v := m.get(l.code)
+		if v == "" {
+			continue
+		}
+		given++
+		first := m.coded(l.info, m.im.lists.typInfGeo) == "1"
+		if value == "" || first {
+			chosen, value = l, v
+		}
+	}
+	switch {
+	case given == 0 && (m.get(fNaturalArea) != "" || m.get(fWaterBody) != ""):
+		m.found = append(m.found, quality.Finding{Code: quality.UnsupportedAttachment})
+		return false
+	case given == 0:
+		m.found = append(m.found, quality.Finding{Code: quality.NoGeoreference})
+		return false
+	case given > 1 && m.georeferences() == 0:
+		m.find(quality.MultipleGeoInfoWarning, chosen.code, "")
+	}
+	key, code := m.areaKey(chosen, value)
+	if code != "" {
+		m.find(code, chosen.code, value)
+		return false
+	}
+	got, inside, found := m.im.places.attached(key)
+	if !found {
+		if m.im.places.loaded() {
+			m.find(quality.InvalidAttachmentCode, chosen.code, value)
+		} else { // nothing to know codes from: kept, to be placed when outlines are loaded
+			p.Attached, p.Georeference = key, georeferenceOf(key.Kind())
+		}
+		return false
+	}
+	p.Georeference, p.Attached, p.Lon, p.Lat, p.Box = got.Georeference, key, got.Lon, got.Lat, got.Box
+	p.Commune, p.Department = got.Commune, got.Department
+	return inside
+}
+
+func georeferenceOf(k geo.Kind) observation.Georeference {
+	switch {
+	case k == geo.Commune:
+		return observation.ByCommune
+	case k == geo.Department:
+		return observation.ByDepartment
+	case k.Mesh() > 0:
+		return observation.ByCell
+	}
+	return observation.NoPlace
+}
+
+// areaKey reads the code of an object; the quality code tells what is wrong with it.
+func (m *mapper) areaKey(l layer, v string) (geo.AreaKey, quality.Code) {
+	if strings.ContainsAny(v, ",|;") {
+		return 0, quality.MultipleCodeAttachment
+	}
+	if l.kind == geo.Cell10 {
+		if k, ok := geo.ParseCell(v); ok {
+			return k, ""
+		}
+		return 0, quality.InvalidAttachmentCode
+	}
+	v = strings.ToUpper(v)
+	switch { // a leading zero lost in a spreadsheet
+	case l.kind == geo.Commune && len(v) == 4, l.kind == geo.Department && len(v) == 1:
+		v = "0" + v
+	}
+	if k := geo.AdminKey(l.kind, v); k != 0 {
+		return k, ""
+	}
+	return 0, quality.InvalidAttachmentCode
+}

@@ -1,0 +1,172 @@
+package ingest
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"garrigue/internal/fault"
+	"garrigue/internal/tabular"
+)
+
+// source is a producer's file, opened: a delimited text, compressed or not, or a Darwin Core
+// archive. It can be read several times from its start.
+type source struct {
+	name    string // base name
+	file    *os.File
+	size    int64
+	archive *archive // nil for a plain table
+}
+
+// asFault is errors.As for fault.Error.
+func asFault(err error, e **fault.Error) bool { return errors.As(err, e) }
+
+// openSource opens a file and recognises what cannot be observations.
+func openSource(path string) (_ *source, err error) {
+	name := filepath.Base(path)
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fault.Say(fault.NotFound, "ingest.no_file", name).Because(err)
+	}
+	if err != nil {
+		return nil, fault.Say(fault.Invalid, "ingest.unreadable", name).Because(err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if st.IsDir() {
+		return nil, fault.Say(fault.Invalid, "ingest.directory", name)
+	}
+	s := &source{name: name, file: f, size: st.Size()}
+	if err := s.refuse(); err != nil {
+		return nil, err
+	}
+	if s.archive, err = openArchive(f, s.size, name); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// refuse names the formats this version does not read, rather than let them be taken for a
+// strange table.
+func (s *source) refuse() error {
+	head := make([]byte, 512)
+	n, err := s.file.ReadAt(head, 0)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	text := strings.TrimLeft(strings.TrimPrefix(string(head[:n]), "\ufeff"), " \r\n\t")
+	switch {
+	case strings.HasPrefix(text, "<") && strings.Contains(strings.ToLower(text), "gml"):
+		return fault.Say(fault.Invalid, "ingest.gml", s.name)
+	case strings.HasPrefix(text, "<"):
+		return fault.Say(fault.Invalid, "ingest.xml", s.name)
+	case strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[{"):
+		return fault.Say(fault.Invalid, "ingest.json", s.name)
+	}
+	return nil
+}
+
+func (s *source) Close() error { return s.file.Close() }
+
+// sha256 returns the hash of the file's bytes.
+func (s *source) sha256(ctx context.Context) (string, error) {
+	h := sha256.New()
+	r := bufio.NewReaderSize(io.NewSectionReader(s.file, 0, s.size), 1<<20)
+	buf := make([]byte, 1<<20)
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		n, err := r.Read(buf)
+		h.Write(buf[:n])
+		if err == io.EOF {
+			return hex.EncodeToString(h.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+}
+
+// rows is one reading of a source from its start.
+type rows struct {
+	t      *tabular.Reader
+	header []string
+	// core joins the row of the core table of an archive; fixed are values for every row.
+	core    *coreTable
+	own     int // columns of the table itself
+	fixed   []string
+	fields  []string
+	skipped int // template rows
+}
+
+// read starts a reading.
+func (s *source) read() (*rows, error) {
+	if s.archive != nil {
+		return s.archive.read(s)
+	}
+	t, err := tabular.Open(s.file, s.size, s.name, tabular.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return &rows{t: t, header: t.Header(), own: len(t.Header())}, nil
+}
+
+// next returns the next row, io.EOF after the last. GINCO's templates have a row of hints
+// after the header, which starts with "//": it is passed over.
+func (r *rows) next() (tabular.Row, error) {
+	for {
+		row, err := r.t.Next()
+		if err != nil {
+			return row, err
+		}
+		if len(row.Fields) > 0 && strings.HasPrefix(row.Fields[0], "//") {
+			r.skipped++
+			continue
+		}
+		if r.core == nil && len(r.fixed) == 0 {
+			return row, nil
+		}
+		if len(row.Fields) > r.own {
+			return row, nil // told as such by the caller
+		}
+		r.fields = append(r.fields[:0], row.Fields...)
+		for len(r.fields) < r.own {
+			r.fields = append(r.fields, "")
+		}
+		if r.core != nil {
+			r.fields = r.core.join(r.fields)
+		}
+		r.fields = append(r.fields, r.fixed...)
+		row.Fields = r.fields
+		return row, nil
+	}
+}
+
+// distinct returns the header with repeated or empty names numbered, as an archive may
+// declare a term twice.
+func distinct(header []string) []string {
+	out := slices.Clone(header)
+	seen := map[string]int{}
+	for i, h := range out {
+		seen[h]++
+		if n := seen[h]; n > 1 && h != "" {
+			out[i] = h + " (" + string(rune('0'+min(n, 9))) + ")"
+		}
+	}
+	return out
+}
