@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"garrigue/internal/ingest"
+	"garrigue/internal/publish"
+	"garrigue/internal/vault"
+)
+
+// publishCmd builds the public atlas.
+type publishCmd struct {
+	Rollback bool `name:"rollback" help:"${cli_publish_rollback}"`
+	JSON     bool `name:"json" help:"${cli_flag_json}"`
+	Quiet    bool `name:"quiet" short:"q" help:"${cli_flag_quiet}"`
+}
+
+// Run classes what references changed, builds a snapshot, checks it and swaps it in; or puts
+// the former one back.
+func (c *publishCmd) Run(e *env) error {
+	if c.Rollback {
+		if _, err := loadSettings(e.dir); err != nil {
+			return err
+		}
+		id, err := publish.Rollback(atlasDir(e.dir))
+		if err != nil {
+			return err
+		}
+		e.say("publish.rolledback", id)
+		return nil
+	}
+	return withInstance(e, func(s *settings, db *vault.DB) error {
+		p := newProgress(e, c.Quiet || c.JSON)
+		defer p.finish()
+		if err := classAgain(e, s, db, p); err != nil {
+			return err
+		}
+		policy, err := s.policy(today())
+		if err != nil {
+			return err
+		}
+		res, err := publish.Run(e.ctx, db, publish.Options{
+			Dir: atlasDir(e.dir), Meta: s.meta(), Policy: policy, Keep: s.Publish.Keep,
+			Progress: p.update, Log: e.log,
+		})
+		p.finish()
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return e.json(res)
+		}
+		printPublished(e, res)
+		return nil
+	})
+}
+
+// classAgain recomputes classes when a reference changed since the last time.
+func classAgain(e *env, s *settings, db *vault.DB, p *progress) error {
+	current, classed, err := db.Generation(e.ctx)
+	if err != nil || current == classed {
+		return err
+	}
+	_, err = ingest.Reclass(e.ctx, db, importSettings(e, s), func(pr ingest.Progress) {
+		p.update("publish.step.reclass", int64(pr.Rows), 0)
+	})
+	return err
+}
+
+func printPublished(e *env, r publish.Result) {
+	e.say("publish.done", r.ID, r.Published, r.Taxa, r.Seconds)
+	if r.Blurred > 0 {
+		e.say("publish.blurred", r.Blurred)
+	}
+	for _, k := range sortedKeys(r.Withheld) {
+		e.say("publish.withheld", r.Withheld[k], e.t("withheld."+k))
+	}
+}

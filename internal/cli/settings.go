@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"garrigue/internal/atlas"
+	"garrigue/internal/civil"
+	"garrigue/internal/disclosure"
+	"garrigue/internal/fault"
+	"garrigue/internal/geo"
+	"garrigue/internal/i18n"
+)
+
+// settingsFile is the name of an instance's settings.
+const settingsFile = "garrigue.toml"
+
+// settings is the whole configuration of an instance, read once.
+type settings struct {
+	Identity struct {
+		Name      string `toml:"name"`
+		Territory string `toml:"territory"`
+		Publisher string `toml:"publisher"`
+		Licence   string `toml:"licence"`
+	} `toml:"identity"`
+	Languages struct {
+		Shown []string `toml:"shown"`
+	} `toml:"languages"`
+	Map struct {
+		MeshKM                int    `toml:"mesh_km"`
+		BackgroundURL         string `toml:"background_url"`
+		BackgroundAttribution string `toml:"background_attribution"`
+	} `toml:"map"`
+	Import struct {
+		Projection int `toml:"projection"`
+	} `toml:"import"`
+	Policy struct {
+		Version string              `toml:"version"`
+		Levels  map[string][]string `toml:"levels"`
+	} `toml:"policy"`
+	Publish struct {
+		Keep int `toml:"keep"`
+	} `toml:"publish"`
+	Serve struct {
+		Addr string `toml:"addr"`
+	} `toml:"serve"`
+	Fictional bool `toml:"fictional"`
+}
+
+// paths of an instance.
+func vaultPath(dir string) string { return filepath.Join(dir, "vault.sqlite") }
+func atlasDir(dir string) string  { return filepath.Join(dir, "atlas") }
+
+// loadSettings reads and checks DIR/garrigue.toml. NotFound when DIR is no instance; Invalid,
+// naming the line or the key, when the file is wrong.
+func loadSettings(dir string) (*settings, error) {
+	path := filepath.Join(dir, settingsFile)
+	b, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		return nil, fault.Say(fault.NotFound, "settings.none", dir)
+	}
+	if err != nil {
+		return nil, fault.Say(fault.Invalid, "settings.unreadable", path).Because(err)
+	}
+	var s settings
+	md, err := toml.Decode(string(b), &s)
+	if err != nil {
+		var pe toml.ParseError
+		line := err.Error()
+		if asParse(err, &pe) {
+			line = fmt.Sprintf("%d : %s", pe.Position.Line, pe.Message)
+		}
+		return nil, fault.Say(fault.Invalid, "settings.syntax", path, line)
+	}
+	if extra := md.Undecoded(); len(extra) > 0 {
+		return nil, fault.Say(fault.Invalid, "settings.unknown", path, extra[0].String())
+	}
+	return &s, s.check(path)
+}
+
+func asParse(err error, pe *toml.ParseError) bool {
+	p, ok := err.(toml.ParseError)
+	if ok {
+		*pe = p
+	}
+	return ok
+}
+
+// check fills what was left out and refuses what cannot be.
+func (s *settings) check(path string) error {
+	bad := func(key string, value any) error {
+		return fault.Say(fault.Invalid, "settings.value", path, key, fmt.Sprint(value))
+	}
+	if s.Identity.Name == "" {
+		return bad("identity.name", `""`)
+	}
+	if s.Identity.Territory == "" {
+		return bad("identity.territory", `""`)
+	}
+	if s.Map.MeshKM == 0 {
+		s.Map.MeshKM = 5
+	}
+	if geo.CellKind(s.Map.MeshKM) == geo.NoKind {
+		return bad("map.mesh_km", s.Map.MeshKM)
+	}
+	if s.Import.Projection == 0 {
+		s.Import.Projection = 2154
+	}
+	if s.Publish.Keep == 0 {
+		s.Publish.Keep = 7
+	}
+	if s.Publish.Keep < 1 {
+		return bad("publish.keep", s.Publish.Keep)
+	}
+	if s.Serve.Addr == "" {
+		s.Serve.Addr = "127.0.0.1:8080"
+	}
+	if len(s.Languages.Shown) == 0 {
+		s.Languages.Shown = []string{"fr", "en"}
+	}
+	for _, l := range s.Languages.Shown {
+		if _, ok := i18n.Parse(l); !ok {
+			return bad("languages.shown", l)
+		}
+	}
+	if _, err := s.policy(civil.NoDate); err != nil {
+		return err
+	}
+	return nil
+}
+
+// policy turns the [policy] section into the rule in force on a day.
+func (s *settings) policy(today civil.Date) (disclosure.Policy, error) {
+	p := disclosure.SINP()
+	p.Mesh = geo.CellKind(s.Map.MeshKM)
+	p.Today = today
+	if s.Policy.Version != "" {
+		p.Version = s.Policy.Version
+	}
+	for level, kinds := range s.Policy.Levels {
+		if len(level) != 1 || level[0] < '1' || level[0] > '4' {
+			return p, fault.Say(fault.Invalid, "settings.value", settingsFile, "policy.levels", level)
+		}
+		var list []geo.Kind
+		for _, name := range kinds {
+			k, ok := geo.ParseKind(name)
+			if !ok {
+				return p, fault.Say(fault.Invalid, "settings.value", settingsFile, "policy.levels."+level, name)
+			}
+			list = append(list, k)
+		}
+		p.Levels[level[0]-'0'] = list
+	}
+	return p, nil
+}
+
+// meta is what the settings say of the atlas itself.
+func (s *settings) meta() atlas.Meta {
+	return atlas.Meta{
+		Title: s.Identity.Name, Territory: s.Identity.Territory, Publisher: s.Identity.Publisher,
+		Licence: s.Identity.Licence, Fictional: s.Fictional, Mesh: geo.CellKind(s.Map.MeshKM),
+	}
+}
+
+// writeSettings writes the commented settings of a new instance.
+func writeSettings(w io.Writer, lang i18n.Lang, name, territory, publisher string, fictional bool) error {
+	q := func(v string) string { return fmt.Sprintf("%q", v) }
+	s := i18n.T(lang, "settings.template")
+	s = strings.NewReplacer("%NAME%", q(name), "%TERRITORY%", q(territory), "%PUBLISHER%", q(publisher),
+		"%FICTIONAL%", fmt.Sprint(fictional)).Replace(s)
+	_, err := io.WriteString(w, s)
+	return err
+}
