@@ -1,0 +1,665 @@
+package atlas
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"garrigue/internal/civil"
+	"garrigue/internal/fault"
+	"garrigue/internal/geo"
+	"garrigue/internal/taxon"
+)
+
+// snapshot is a Builder being finished: everything renumbered in a fixed order, so that the
+// same observations give the same file whatever order they came in.
+type snapshot struct {
+	*Builder
+	progress func(step string, done, total int64)
+
+	zones  []zone // by area number, in order of key
+	zoneOf map[geo.AreaKey]int32
+	nodes  []node // in order of CdRef
+	nodeOf map[taxon.CdRef]int32
+	order  []int32 // nodes above species, children before parents
+
+	year0   int16    // first year observed
+	years   []uint32 // of one taxon, from year0
+	scratch []zoneTally
+	touched []int32
+	periods []int8
+	rows    []areaTally
+	joined  []record
+}
+
+// zone is an area of the snapshot with what is published in it.
+type zone struct {
+	geo.Area
+	parentName string
+	cells      []int32 // mesh cells meeting it
+	neighbours []int32 // sharing a border, nearest first
+
+	n           uint32
+	first, last civil.Date
+	years       []uint32 // from the first year of all; nil: none
+	orgs        map[uint32]tally
+	taxa        []byte // its species, packed as the column is but for their number
+	lastCd      taxon.CdRef
+	newest      []entry // species first seen here most recently
+	species     int
+	protected   int
+	threatened  int
+}
+
+// node is a taxon of the snapshot.
+type node struct {
+	name     taxon.Name
+	parent   int32 // -1: none
+	children []int32
+	// unit is set on species, and on taxa above species, for records known to that rank
+	// only: each observation counts in exactly one unit, so units sum to the total.
+	unit, species bool
+	lo, hi        int // its own records
+	below         []int32
+	figures
+}
+
+// figures are what observations of a taxon add up to.
+type figures struct {
+	tally
+	months    [12]uint32
+	undated   uint32
+	days      [36]uint32
+	firstSeen record // earliest
+	lastSeen  record // latest of those dated to the day; 0: none
+	altitudes []uint32
+	years     []yearTally
+	orgs      []orgTally
+	cells     []byte    // packed: sums by disclosed area
+	zones     []byte    // packed: every area counted
+	cube      []byte    // packed
+	direct    []cubeRow // of a taxon above species: its own records only
+	blurred   int
+	nspecies  int
+}
+
+type yearTally struct {
+	year int16
+	n    uint32
+}
+
+type orgTally struct {
+	org uint32
+	tally
+}
+
+// entry is a species in an area; its ten-day periods are in the area's packed species.
+type entry struct {
+	node        int32
+	n           uint32
+	first, last civil.Date
+	daysAt      uint32
+	daysLen     uint16
+}
+
+// zoneTally sums one taxon in one area while its records are gone through.
+type zoneTally struct {
+	n           uint32
+	first, last civil.Date
+	days        [36]uint32
+}
+
+// number gives areas, places, taxa and organisations their final numbers.
+func (s *snapshot) number() {
+	for i := range s.place {
+		for k, a := range s.place[i].areas {
+			s.place[i].areas[k] = s.zoneOf[s.keys[a]]
+		}
+		slices.Sort(s.place[i].areas[1:])
+	}
+	byPlace := ordered(len(s.place), func(a, b int) int {
+		p, q := &s.place[a], &s.place[b]
+		return cmp.Or(cmp.Compare(p.areas[0], q.areas[0]), cmp.Compare(p.reasons, q.reasons),
+			slices.Compare(p.areas, q.areas), cmp.Compare(a, b))
+	})
+	byCd := ordered(len(s.cds), func(a, b int) int { return cmp.Compare(s.cds[a], s.cds[b]) })
+	byName := ordered(len(s.names), func(a, b int) int { return cmp.Compare(s.names[a], s.names[b]) })
+
+	tax, at, org := inverse(byCd), inverse(byPlace), inverse(byName)
+	for i, r := range s.records {
+		s.records[i] = r&(1<<20-1) | record(at[r.place()])<<20 | record(tax[r.taxon()])<<43
+	}
+	s.place = permuted(s.place, byPlace)
+	s.cds = permuted(s.cds, byCd)
+	s.altitudes = permuted(s.altitudes, byCd)
+	s.names = permuted(s.names, byName)
+	s.byTaxon = renumbered(s.byTaxon, tax, org)
+	s.byPlace = renumbered(s.byPlace, at, org)
+	s.taxa, s.areas, s.spots, s.orgs = nil, nil, nil, nil
+}
+
+func ordered(n int, less func(a, b int) int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	slices.SortFunc(out, less)
+	return out
+}
+
+func inverse(p []int) []uint32 {
+	out := make([]uint32, len(p))
+	for i, v := range p {
+		out[v] = uint32(i)
+	}
+	return out
+}
+
+func permuted[T any](v []T, p []int) []T {
+	out := make([]T, len(v))
+	for i, k := range p {
+		out[i] = v[k]
+	}
+	return out
+}
+
+func renumbered(m map[uint64]tally, hi, lo []uint32) map[uint64]tally {
+	out := make(map[uint64]tally, len(m))
+	for k, t := range m {
+		out[uint64(hi[k>>32])<<32|uint64(lo[uint32(k)])] = t
+	}
+	return out
+}
+
+// tree makes the nodes: the taxa observed and everything above them. Conflict when the
+// loaded TAXREF lacks one of them.
+func (s *snapshot) tree() error {
+	all := map[taxon.CdRef]bool{}
+	for _, cd := range s.cds {
+		for !all[cd] {
+			all[cd] = true
+			up, ok := s.refs.Taxonomy.Parent(cd)
+			if !ok {
+				break
+			}
+			cd = up
+		}
+	}
+	cds := make([]taxon.CdRef, 0, len(all))
+	for cd := range all {
+		cds = append(cds, cd)
+		if sp, ok := s.refs.Taxonomy.SpeciesOf(cd); ok && !all[sp] {
+			all[sp] = true
+			cds = append(cds, sp)
+		}
+	}
+	slices.Sort(cds)
+	cds = slices.Compact(cds)
+	s.nodes = make([]node, len(cds))
+	s.nodeOf = make(map[taxon.CdRef]int32, len(cds))
+	for i, cd := range cds {
+		s.nodeOf[cd] = int32(i)
+		name, ok := s.refs.Taxonomy.Valid(cd)
+		if !ok {
+			return fault.Say(fault.Conflict, "atlas.taxon", int(cd))
+		}
+		s.nodes[i].name = name
+	}
+	for i, cd := range cds {
+		sp, ok := s.refs.Taxonomy.SpeciesOf(cd)
+		s.nodes[i].species = ok && sp == cd
+		s.nodes[i].unit = !ok || sp == cd
+	}
+	for i := range s.nodes {
+		s.nodes[i].parent = s.parentOf(int32(i))
+		if p := s.nodes[i].parent; p >= 0 {
+			s.nodes[p].children = append(s.nodes[p].children, int32(i))
+		}
+	}
+	s.runs()
+	s.postorder()
+	return nil
+}
+
+// parentOf returns the node above i, -1 at the top. Above a species it is never another
+// species: a unit's observations must reach the higher ranks.
+func (s *snapshot) parentOf(i int32) int32 {
+	cd := s.nodes[i].name.CdRef
+	for steps := 0; steps < 64; steps++ {
+		up, ok := s.refs.Taxonomy.Parent(cd)
+		if !ok {
+			return -1
+		}
+		p, ok := s.nodeOf[up]
+		if !ok || p == i {
+			return -1
+		}
+		if !s.nodes[i].unit || s.nodes[p].unit && !s.nodes[p].species {
+			return p
+		}
+		cd = up
+	}
+	return -1
+}
+
+// runs finds the records of each node, and for species and below the nodes that count for it.
+func (s *snapshot) runs() {
+	for lo := 0; lo < len(s.records); {
+		t := s.records[lo].taxon()
+		hi := lo
+		for hi < len(s.records) && s.records[hi].taxon() == t {
+			hi++
+		}
+		nd := &s.nodes[s.nodeOf[s.cds[t]]]
+		nd.lo, nd.hi = lo, hi
+		lo = hi
+	}
+	for i := range s.nodes {
+		nd := &s.nodes[i]
+		if nd.lo == nd.hi {
+			continue
+		}
+		own := int32(i)
+		for at, steps := own, 0; at >= 0 && !s.nodes[at].unit && steps < 64; steps++ {
+			s.nodes[at].below = append(s.nodes[at].below, own)
+			at = s.nodes[at].parent
+		}
+		unit := own
+		if sp, ok := s.refs.Taxonomy.SpeciesOf(nd.name.CdRef); ok {
+			unit = s.nodeOf[sp]
+		}
+		s.nodes[unit].below = append(s.nodes[unit].below, own)
+	}
+}
+
+func (s *snapshot) postorder() {
+	done := make([]bool, len(s.nodes))
+	var visit func(i int32, depth int)
+	visit = func(i int32, depth int) {
+		if done[i] || depth > 200 {
+			return
+		}
+		done[i] = true
+		for _, c := range s.nodes[i].children {
+			visit(c, depth+1)
+		}
+		if nd := &s.nodes[i]; nd.unit && !nd.species {
+			s.order = append(s.order, i)
+		}
+	}
+	for i := range s.nodes {
+		if s.nodes[i].parent < 0 {
+			visit(int32(i), 0)
+		}
+	}
+	for i := range s.nodes { // a circle of parents has no root
+		visit(int32(i), 0)
+	}
+}
+
+// count computes the figures of every taxon and area.
+func (s *snapshot) count(ctx context.Context) error {
+	s.scratch = make([]zoneTally, len(s.zones))
+	s.yearSpan()
+	orgs := make(map[int32][]orgTally, len(s.cds))
+	for _, k := range sortedKeys(s.byTaxon) {
+		i := s.nodeOf[s.cds[k>>32]]
+		orgs[i] = append(orgs[i], orgTally{uint32(k), s.byTaxon[k]})
+	}
+	for i := range s.nodes {
+		if i%256 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			s.progress("publish.step.count", int64(i), int64(len(s.nodes)))
+		}
+		nd := &s.nodes[i]
+		s.gather(int32(i), s.recordsOf(int32(i)))
+		own := nd.below
+		if nd.unit && !nd.species {
+			own = []int32{int32(i)}
+		}
+		for _, b := range own {
+			nd.orgs = mergeOrgs(nd.orgs, orgs[b])
+			if t, ok := slices.BinarySearch(s.cds, s.nodes[b].name.CdRef); ok {
+				nd.altitudes = addAltitudes(nd.altitudes, s.altitudes[t])
+			}
+		}
+	}
+	s.records = nil
+	s.placeOrgs()
+	for _, i := range s.order {
+		s.sumChildren(&s.nodes[i])
+	}
+	return nil
+}
+
+// yearSpan finds the years observed, for tables indexed by year.
+func (s *snapshot) yearSpan() {
+	first, last := civil.Date(math.MaxInt32), civil.Date(math.MinInt32)
+	for _, r := range s.records {
+		first, last = min(first, r.day()), max(last, r.day())
+	}
+	if len(s.records) > 0 {
+		s.year0 = yearOf(first)
+		s.years = make([]uint32, int(yearOf(last)-s.year0)+1)
+	}
+}
+
+// recordsOf returns the records that count for node i, sorted by place and date.
+func (s *snapshot) recordsOf(i int32) []record {
+	nd := &s.nodes[i]
+	if len(nd.below) == 0 || len(nd.below) == 1 && nd.below[0] == i {
+		return s.records[nd.lo:nd.hi]
+	}
+	s.joined = s.joined[:0]
+	for _, b := range nd.below {
+		for _, r := range s.records[s.nodes[b].lo:s.nodes[b].hi] {
+			s.joined = append(s.joined, r&(1<<43-1))
+		}
+	}
+	slices.Sort(s.joined)
+	return s.joined
+}
+
+// gather computes the figures of node i from its records, and adds them to the areas when
+// the node is a unit.
+func (s *snapshot) gather(i int32, run []record) {
+	nd := &s.nodes[i]
+	s.touched = s.touched[:0]
+	var cube []cubeRow
+	for lo := 0; lo < len(run); {
+		hi := lo
+		for hi < len(run) && run[hi].place() == run[lo].place() {
+			hi++
+		}
+		cube = s.gatherPlace(nd, run[lo:hi], cube)
+		lo = hi
+	}
+	slices.Sort(cube)
+	nd.years = s.takeYears()
+	s.packCells(nd, mergeCube(cube))
+	slices.Sort(s.touched)
+	s.rows = s.rows[:0]
+	for _, z := range s.touched {
+		t := &s.scratch[z]
+		s.rows = append(s.rows, areaTally{area: z, n: t.n, first: yearOf(t.first), last: yearOf(t.last)})
+		if nd.species {
+			s.zones[z].addSpecies(i, nd.name.CdRef, t)
+		}
+		*t = zoneTally{}
+	}
+	nd.zones = slices.Clip(packTallies(nil, s.rows))
+	if nd.species && nd.n > 0 {
+		nd.nspecies = 1
+	}
+}
+
+// packCells keeps a taxon's sorted cube packed: figures of all taxa stay in memory until
+// their parents have added them up, and packed they take a quarter.
+func (s *snapshot) packCells(nd *node, cube []cubeRow) {
+	if nd.unit && !nd.species && nd.cube == nil {
+		nd.direct = slices.Clone(cube)
+	}
+	nd.cube = slices.Clip(packCube(nil, cube))
+	s.rows = slotTallies(s.rows[:0], cube)
+	nd.cells = slices.Clip(packTallies(nil, s.rows))
+	nd.blurred = 0
+	for _, t := range s.rows {
+		if t.reasons != 0 {
+			nd.blurred += int(t.n)
+		}
+	}
+}
+
+// gatherPlace adds records of one place, appending their cube rows.
+func (s *snapshot) gatherPlace(nd *node, run []record, cube []cubeRow) []cubeRow {
+	at := &s.place[run[0].place()]
+	s.periods = s.periods[:0]
+	var year int16
+	n := uint32(0)
+	for i, r := range run {
+		y, m, d := r.day().Civil()
+		if int16(y) != year && i > 0 {
+			cube = append(cube, makeCube(at.areas[0], at.reasons, year, n))
+			s.addYear(nd, at, year, n)
+			n = 0
+		}
+		year = int16(y)
+		n++
+		switch r.precision() {
+		case toDay:
+			k := (m-1)*3 + min((d-1)/10, 2)
+			s.periods = append(s.periods, int8(k))
+			nd.days[k]++
+			nd.months[m-1]++
+			if nd.lastSeen == 0 || r.day() > nd.lastSeen.day() {
+				nd.lastSeen = r
+			}
+		case toMonth:
+			nd.months[m-1]++
+		default:
+			nd.undated++
+		}
+	}
+	cube = append(cube, makeCube(at.areas[0], at.reasons, year, n))
+	s.addYear(nd, at, year, n)
+	if nd.firstSeen == 0 || run[0].day() < nd.firstSeen.day() {
+		nd.firstSeen = run[0]
+	}
+	sum := zoneTally{n: uint32(len(run)), first: run[0].day(), last: run[len(run)-1].day()}
+	for _, z := range at.areas {
+		t := &s.scratch[z]
+		if t.n == 0 {
+			s.touched = append(s.touched, z)
+		}
+		t.add(&sum)
+		for _, k := range s.periods {
+			t.days[k]++
+		}
+		if nd.unit {
+			s.zones[z].add(&sum)
+		}
+	}
+	return cube
+}
+
+// addYear counts n observations of one year at a place.
+func (s *snapshot) addYear(nd *node, at *place, year int16, n uint32) {
+	s.years[year-s.year0] += n
+	nd.tally.add(tally{n, year, year})
+	if !nd.unit {
+		return
+	}
+	for _, z := range at.areas {
+		if s.zones[z].years == nil {
+			s.zones[z].years = make([]uint32, len(s.years))
+		}
+		s.zones[z].years[year-s.year0] += n
+	}
+}
+
+// takeYears returns the years summed so far and clears them.
+func (s *snapshot) takeYears() []yearTally {
+	out := s.yearTallies(s.years)
+	clear(s.years)
+	return out
+}
+
+func (s *snapshot) yearTallies(years []uint32) []yearTally {
+	var out []yearTally
+	for k, n := range years {
+		if n > 0 {
+			out = append(out, yearTally{s.year0 + int16(k), n})
+		}
+	}
+	return out
+}
+
+// add sums counts and dates; ten-day periods are added record by record.
+func (t *zoneTally) add(o *zoneTally) {
+	if t.n == 0 || o.first < t.first {
+		t.first = o.first
+	}
+	if t.n == 0 || o.last > t.last {
+		t.last = o.last
+	}
+	t.n += o.n
+}
+
+func (z *zone) add(o *zoneTally) {
+	if z.n == 0 || o.first < z.first {
+		z.first = o.first
+	}
+	if z.n == 0 || o.last > z.last {
+		z.last = o.last
+	}
+	z.n += o.n
+}
+
+// Species shown as first seen most recently in an area.
+const maxRecent = 8
+
+// addSpecies adds a species to the area's list; they come in order of CdRef.
+func (z *zone) addSpecies(node int32, cd taxon.CdRef, t *zoneTally) {
+	var buf [256]byte
+	days := packDays(buf[:0], &t.days)
+	first, last := yearOf(t.first), yearOf(t.last)
+	p := packer{z.taxa}
+	p.uint(uint64(cd - z.lastCd))
+	p.uint(uint64(t.n))
+	p.uint(uint64(first - yearZero))
+	p.uint(uint64(last - first))
+	p.uint(uint64(len(days)))
+	at := len(p.b)
+	z.taxa, z.lastCd = append(p.b, days...), cd
+	z.species++
+	z.newest = insertBest(z.newest, entry{node: node, n: t.n, first: t.first, last: t.last,
+		daysAt: uint32(at), daysLen: uint16(len(days))}, maxRecent, newer)
+}
+
+func newer(a, b entry) int { return cmp.Or(cmp.Compare(b.first, a.first), cmp.Compare(a.node, b.node)) }
+
+// eachSpecies calls f with every species of the area.
+func (s *snapshot) eachSpecies(z *zone, f func(node int32, t taxonTally)) {
+	// What this very run packed cannot be broken.
+	_ = eachPackedTaxon(z.taxa, z.species, func(t taxonTally, _ *unpacker) { f(s.nodeOf[taxon.CdRef(t.cd)], t) })
+}
+
+// placeOrgs counts organisations per area.
+func (s *snapshot) placeOrgs() {
+	for k, t := range s.byPlace {
+		for _, z := range s.place[k>>32].areas {
+			m := s.zones[z].orgs
+			sum := m[uint32(k)]
+			sum.add(t)
+			m[uint32(k)] = sum
+		}
+	}
+}
+
+// sumChildren adds the figures of the children to a taxon above species.
+func (s *snapshot) sumChildren(nd *node) {
+	for _, y := range nd.years {
+		s.years[y.year-s.year0] += y.n
+	}
+	s.touched = s.touched[:0]
+	s.addZones(nd.zones)
+	cubes := [][]cubeRow{nd.direct}
+	for _, c := range nd.children {
+		ch := &s.nodes[c]
+		if !ch.unit || ch.n == 0 {
+			continue // counted by its species
+		}
+		nd.tally.add(ch.tally)
+		for k := range ch.months {
+			nd.months[k] += ch.months[k]
+		}
+		for k := range ch.days {
+			nd.days[k] += ch.days[k]
+		}
+		nd.undated += ch.undated
+		if ch.firstSeen != 0 && (nd.firstSeen == 0 || ch.firstSeen.day() < nd.firstSeen.day()) {
+			nd.firstSeen = ch.firstSeen
+		}
+		if ch.lastSeen != 0 && (nd.lastSeen == 0 || ch.lastSeen.day() > nd.lastSeen.day()) {
+			nd.lastSeen = ch.lastSeen
+		}
+		for _, y := range ch.years {
+			s.years[y.year-s.year0] += y.n
+		}
+		nd.altitudes = addAltitudes(nd.altitudes, ch.altitudes)
+		nd.orgs = mergeOrgs(nd.orgs, ch.orgs)
+		cubes = append(cubes, unpackCube(ch.cube))
+		nd.nspecies += ch.nspecies
+		s.addZones(ch.zones)
+	}
+	nd.years = s.takeYears()
+	s.packCells(nd, mergeCubes(cubes))
+	slices.Sort(s.touched)
+	s.rows = s.rows[:0]
+	for _, z := range s.touched {
+		t := &s.scratch[z]
+		s.rows = append(s.rows, areaTally{area: z, n: t.n, first: int16(t.first), last: int16(t.last)})
+		*t = zoneTally{}
+	}
+	nd.zones = slices.Clip(packTallies(nil, s.rows))
+}
+
+// addZones sums into the scratch, whose dates are years here.
+func (s *snapshot) addZones(packed []byte) {
+	// What this very run packed cannot be broken.
+	_ = eachTally(packed, func(r areaTally) {
+		t := &s.scratch[r.area]
+		if t.n == 0 {
+			s.touched = append(s.touched, r.area)
+			t.first, t.last = civil.Date(r.first), civil.Date(r.last)
+		}
+		t.n += r.n
+		t.first, t.last = min(t.first, civil.Date(r.first)), max(t.last, civil.Date(r.last))
+	})
+}
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
+	out := make([]K, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// mergeOrgs sums two lists in order of organisation.
+func mergeOrgs(a, b []orgTally) []orgTally {
+	if len(b) == 0 {
+		return a
+	}
+	out := make([]orgTally, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0].org < b[0].org:
+			out, a = append(out, a[0]), a[1:]
+		case a[0].org > b[0].org:
+			out, b = append(out, b[0]), b[1:]
+		default:
+			sum := a[0]
+			sum.add(b[0].tally)
+			out, a, b = append(out, sum), a[1:], b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+func addAltitudes(sum, more []uint32) []uint32 {
+	if more == nil {
+		return sum
+	}
+	if sum == nil {
+		return slices.Clone(more)
+	}
+	for k, n := range more {
+		sum[k] += n
+	}
+	return sum
+}

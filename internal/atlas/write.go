@@ -1,0 +1,395 @@
+package atlas
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/paulmach/orb"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"garrigue/internal/geo"
+	"garrigue/internal/taxon"
+)
+
+// writer puts rows in a new snapshot and hashes them on the way: the hash names the
+// snapshot, so that equal content has an equal name.
+type writer struct {
+	conn *sqlite.Conn
+	hash hash.Hash
+	buf  []byte
+	err  error
+}
+
+// insert prepares an insertion of n columns into table.
+func (w *writer) insert(table string, n int) *sqlite.Stmt {
+	if w.err != nil {
+		return nil
+	}
+	marks := strings.TrimSuffix(strings.Repeat("?,", n), ",")
+	stmt, err := w.conn.Prepare("INSERT INTO " + table + " VALUES (" + marks + ")")
+	w.err = err
+	return stmt
+}
+
+// row inserts one row and adds it to the hash.
+func (w *writer) row(stmt *sqlite.Stmt, args ...any) {
+	if w.err != nil {
+		return
+	}
+	w.buf = w.buf[:0]
+	for i, a := range args {
+		switch v := a.(type) {
+		case int:
+			w.int(stmt, i, int64(v))
+		case int64:
+			w.int(stmt, i, v)
+		case string:
+			stmt.BindText(i+1, v)
+			w.buf = append(w.buf, v...)
+		case []byte:
+			stmt.BindBytes(i+1, v)
+			w.buf = append(w.buf, v...)
+		case float64:
+			stmt.BindFloat(i+1, v)
+			w.buf = strconv.AppendFloat(w.buf, v, 'g', -1, 64)
+		case bool:
+			n := int64(0)
+			if v {
+				n = 1
+			}
+			w.int(stmt, i, n)
+		case nil:
+			stmt.BindNull(i + 1)
+		default:
+			w.err = fmt.Errorf("column %d: type %T", i+1, a)
+			return
+		}
+		w.buf = append(w.buf, 0)
+	}
+	w.step(stmt)
+	w.hash.Write(w.buf)
+}
+
+func (w *writer) int(stmt *sqlite.Stmt, i int, v int64) {
+	stmt.BindInt64(i+1, v)
+	w.buf = strconv.AppendInt(w.buf, v, 36)
+}
+
+// ints inserts a row of numbers that other hashed rows already tell.
+func (w *writer) ints(stmt *sqlite.Stmt, args ...int64) {
+	if w.err != nil {
+		return
+	}
+	for i, v := range args {
+		stmt.BindInt64(i+1, v)
+	}
+	w.step(stmt)
+}
+
+func (w *writer) step(stmt *sqlite.Stmt) {
+	if _, err := stmt.Step(); err != nil {
+		w.err = err
+		return
+	}
+	w.err = stmt.Reset()
+}
+
+func (w *writer) json(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return string(b)
+}
+
+func (w *writer) script(sql string) {
+	if w.err == nil {
+		w.err = sqlitex.ExecuteScript(w.conn, sql, nil)
+	}
+}
+
+// write makes the file. A half-written one is removed.
+func (s *snapshot) write(ctx context.Context) (err error) {
+	if err := os.Remove(s.path); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	conn, err := sqlite.OpenConn(s.path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	if err != nil {
+		return err
+	}
+	conn.SetInterrupt(ctx.Done())
+	defer func() {
+		if cerr := conn.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			os.Remove(s.path)
+		}
+	}()
+	w := &writer{conn: conn, hash: sha256.New()}
+	// Nobody reads the file before it is finished and synced, and a broken one is removed.
+	for _, p := range []string{"page_size = 4096", "journal_mode = OFF", "synchronous = OFF",
+		"locking_mode = EXCLUSIVE", "cache_size = -65536"} {
+		if err := sqlitex.ExecuteTransient(conn, "PRAGMA "+p, nil); err != nil {
+			return err
+		}
+	}
+	w.script(schema)
+	if w.err != nil {
+		return w.err
+	}
+	if err := sqlitex.ExecuteTransient(conn, "BEGIN", nil); err != nil {
+		return err
+	}
+	s.writeAll(w)
+	if w.err != nil {
+		return w.err
+	}
+	return sqlitex.ExecuteTransient(conn, "COMMIT", nil)
+}
+
+func (s *snapshot) writeAll(w *writer) {
+	h := s.heads()
+	s.areaFigures(h)
+	s.progress("publish.step.taxa", 0, int64(len(s.nodes)))
+	s.writeTaxa(w, h)
+	s.writeNames(w)
+	s.writeCube(w)
+	s.progress("publish.step.areas", 0, int64(len(s.zones)))
+	s.writeAreas(w, h)
+	s.writeHome(w, h)
+	s.progress("publish.step.index", 0, 0)
+	s.writeOrganisations(w)
+	s.fillMeta()
+	s.writeMeta(w)
+	s.writeGeoPackage(w)
+	w.script(indexes)
+}
+
+// fillMeta counts what the snapshot holds.
+func (s *snapshot) fillMeta() {
+	m := &s.meta
+	m.Format = formatVersion
+	var all tally
+	for i := range s.nodes {
+		if nd := &s.nodes[i]; nd.unit {
+			if nd.species && nd.n > 0 {
+				m.Taxa++
+			}
+			for _, y := range nd.ownYears() {
+				all.add(tally{y.n, y.year, y.year})
+			}
+		}
+	}
+	m.Observations, m.FirstYear, m.LastYear = int(all.n), int(all.first), int(all.last)
+	for i := range s.zones {
+		if z := &s.zones[i]; z.Key.Kind() == geo.Commune {
+			m.CommunesAll++
+			if z.n > 0 {
+				m.Communes++
+			}
+		}
+	}
+	m.Organisations = len(s.names)
+	bound, any := orb.Bound{}, false
+	for i := range s.zones {
+		if z := &s.zones[i]; z.Key.Kind().Mesh() == 0 {
+			if !any {
+				bound, any = z.Geometry.Bound(), true
+			}
+			bound = bound.Union(z.Geometry.Bound())
+		}
+	}
+	m.Bound = [4]float64{bound.Min[0], bound.Min[1], bound.Max[0], bound.Max[1]}
+	if m.Built == "" {
+		m.Built = time.Now().UTC().Format(time.RFC3339)
+	}
+}
+
+func (s *snapshot) writeMeta(w *writer) {
+	m := s.meta
+	m.ID, m.Built = "", ""
+	w.hash.Write([]byte(w.json(m)))
+	day := strings.ReplaceAll(s.meta.Built[:min(10, len(s.meta.Built))], "-", "")
+	s.meta.ID = day + "-" + hex.EncodeToString(w.hash.Sum(nil))[:12]
+	stmt := w.insert("meta", 3)
+	for i, r := range [][2]string{
+		{"readme", readme}, {"title", s.meta.Title}, {"territory", s.meta.Territory}, {"publisher", s.meta.Publisher},
+		{"licence", s.meta.Licence}, {"built", s.meta.Built}, {"id", s.meta.ID}, {"taxref", s.meta.Taxref},
+		{"policy", s.meta.Policy}, {"observations", strconv.Itoa(s.meta.Observations)}, {"meta", w.json(s.meta)}} {
+		w.row(stmt, i+1, r[0], r[1])
+	}
+}
+
+// writeGeoPackage registers the tables and makes the spatial index.
+func (s *snapshot) writeGeoPackage(w *writer) {
+	srs := w.insert("gpkg_spatial_ref_sys", 6)
+	w.row(srs, "Undefined cartesian SRS", -1, "NONE", -1, "undefined", "undefined cartesian coordinate reference system")
+	w.row(srs, "Undefined geographic SRS", 0, "NONE", 0, "undefined", "undefined geographic coordinate reference system")
+	w.row(srs, "WGS 84 geodetic", srsWGS84, "EPSG", srsWGS84, wktWGS84, "longitude/latitude coordinates in decimal degrees on the WGS 84 spheroid")
+	stmt := w.insert("gpkg_contents", 10)
+	for i, t := range tables {
+		changed := s.meta.Built
+		if len(changed) == 20 { // RFC 3339 in UTC; the standard wants milliseconds
+			changed = changed[:19] + ".000Z"
+		}
+		if i == 0 {
+			b := s.meta.Bound
+			w.row(stmt, t.name, "features", t.name, t.about, changed, b[0], b[1], b[2], b[3], srsWGS84)
+			continue
+		}
+		w.row(stmt, t.name, "attributes", t.name, t.about, changed, nil, nil, nil, nil, nil)
+	}
+	w.row(w.insert("gpkg_geometry_columns", 6), "area", "geom", "MULTIPOLYGON", srsWGS84, 0, 0)
+	w.row(w.insert("gpkg_extensions", 5), "area", "geom", "gpkg_rtree_index", "http://www.geopackage.org/spec120/#extension_rtree", "write-only")
+	w.script("CREATE VIRTUAL TABLE rtree_area_geom USING rtree(id, minx, maxx, miny, maxy);")
+	rt := w.insert("rtree_area_geom", 5)
+	for i := range s.zones {
+		b := s.zones[i].Geometry.Bound()
+		w.row(rt, i+1, b.Min[0], b.Max[0], b.Min[1], b.Max[1])
+	}
+	if w.err == nil {
+		w.err = rt.Finalize()
+	}
+	w.script(rtreeTriggers)
+}
+
+const wktWGS84 = `GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563,AUTHORITY["EPSG","7030"]],AUTHORITY["EPSG","6326"]],PRIMEM["Greenwich",0,AUTHORITY["EPSG","8901"]],UNIT["degree",0.0174532925199433,AUTHORITY["EPSG","9122"]],AXIS["Latitude",NORTH],AXIS["Longitude",EAST],AUTHORITY["EPSG","4326"]]`
+
+// cubeOwn is the cube of a unit's own records: a species' whole, and of a higher taxon the
+// records known to no lower rank.
+func (nd *node) cubeOwn() []cubeRow {
+	if nd.species {
+		return unpackCube(nd.cube)
+	}
+	return nd.direct
+}
+
+// ownYears are the years of cubeOwn.
+func (nd *node) ownYears() []yearTally {
+	if nd.species {
+		return nd.years
+	}
+	var out []yearTally
+	for _, c := range nd.direct {
+		out = append(out, yearTally{c.year(), c.n()})
+	}
+	return out
+}
+
+func (s *snapshot) writeCube(w *writer) {
+	stmt := w.insert("cube", 6)
+	path := w.insert("taxon_path", 4)
+	id, pid := int64(0), int64(0)
+	for i := range s.nodes {
+		nd := &s.nodes[i]
+		for _, c := range nd.cubeOwn() {
+			id++
+			blurred := int64(0)
+			if c.reasons() != 0 {
+				blurred = 1
+			}
+			w.ints(stmt, id, int64(nd.name.CdRef), int64(c.area())+1, int64(c.year()), int64(c.n()), blurred)
+		}
+		if !nd.unit || nd.n == 0 {
+			continue
+		}
+		for at, steps := int32(i), 0; at >= 0 && steps < 64; at, steps = s.nodes[at].parent, steps+1 {
+			pid++
+			w.ints(path, pid, int64(s.nodes[at].name.CdRef), int64(nd.name.CdRef), int64(steps))
+		}
+		if i%512 == 0 {
+			s.progress("publish.step.cube", int64(i), int64(len(s.nodes)))
+		}
+	}
+}
+
+func (s *snapshot) writeOrganisations(w *writer) {
+	sums := make([]tally, len(s.names))
+	for k, t := range s.byTaxon {
+		sums[uint32(k)].add(t)
+	}
+	stmt := w.insert("organisation", 5)
+	for i, t := range sums {
+		w.row(stmt, i+1, s.names[i], int(t.n), int(t.first), int(t.last))
+	}
+	stmt = w.insert("taxon_organisation", 4)
+	id := int64(0)
+	for i := range s.nodes {
+		for _, o := range s.nodes[i].orgs {
+			id++
+			w.ints(stmt, id, int64(s.nodes[i].name.CdRef), int64(o.org)+1, int64(o.n))
+		}
+	}
+}
+
+// writeNames writes what can be searched and every code that leads to a published taxon.
+func (s *snapshot) writeNames(w *writer) {
+	stmt, codes := w.insert("taxon_name", 6), w.insert("name_code", 2)
+	id := 0
+	lead := map[taxon.CdNom]taxon.CdRef{}
+	for i := range s.nodes {
+		nd := &s.nodes[i]
+		if nd.n == 0 {
+			continue
+		}
+		cd := nd.name.CdRef
+		put := func(nom any, kind, name string) {
+			id++
+			w.row(stmt, id, int(cd), nom, kind, name, taxon.Fold(name))
+		}
+		put(int(nd.name.CdNom), "valid", nd.name.ScientificName)
+		lead[nd.name.CdNom], lead[taxon.CdNom(cd)] = cd, cd
+		for _, v := range taxon.Vernaculars(nd.name.Vernacular) {
+			put(nil, "vernacular", v)
+		}
+		for _, v := range taxon.Vernaculars(nd.name.VernacularEN) {
+			put(nil, "vernacular_en", v)
+		}
+		for _, nom := range s.refs.Taxonomy.Synonyms(cd) {
+			lead[nom] = cd
+			if syn, ok := s.refs.Taxonomy.Name(nom); ok && syn.ScientificName != nd.name.ScientificName {
+				put(int(nom), "synonym", syn.ScientificName)
+			}
+		}
+	}
+	for _, gone := range s.refs.Withdrawn {
+		if m, ok := s.refs.Taxonomy.Resolve(gone.CdNom); ok {
+			if k, ok := s.nodeOf[m.CdRef]; ok && s.nodes[k].n > 0 {
+				if _, taken := lead[gone.CdNom]; !taken {
+					lead[gone.CdNom] = m.CdRef
+				}
+			}
+		}
+	}
+	for _, nom := range sortedKeys(lead) {
+		w.row(codes, int(nom), int(lead[nom]))
+	}
+}
+
+// statusesOf groups the statuses by taxon, in a fixed order.
+func (s *snapshot) statusesOf() map[taxon.CdRef][]taxon.Status {
+	out := map[taxon.CdRef][]taxon.Status{}
+	for _, st := range s.refs.Statuses {
+		if i, ok := s.nodeOf[st.CdRef]; ok && s.nodes[i].n > 0 {
+			out[st.CdRef] = append(out[st.CdRef], st)
+		}
+	}
+	for _, list := range out {
+		slices.SortStableFunc(list, func(a, b taxon.Status) int {
+			return strings.Compare(a.Type+"\x00"+a.Code+"\x00"+a.Territory+"\x00"+a.Label+"\x00"+a.Citation,
+				b.Type+"\x00"+b.Code+"\x00"+b.Territory+"\x00"+b.Label+"\x00"+b.Citation)
+		})
+	}
+	return out
+}
