@@ -1,0 +1,443 @@
+package portal
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/clip"
+
+	"garrigue/internal/atlas"
+	"garrigue/internal/geo"
+)
+
+// Lower bounds of the classes, one set per sort of map and never per zoom (design language).
+var (
+	countClasses    = [...]int{1, 2, 5, 10, 20, 50}
+	richnessClasses = [...]int{1, 26, 76, 151, 301, 601}
+)
+
+func classOf(n int, bounds []int) int {
+	c := 0
+	for c < len(bounds) && n >= bounds[c] {
+		c++
+	}
+	return c // 0: below the first
+}
+
+// classLine is a line of a legend.
+type classLine struct {
+	Class    int
+	From, To int // To 0: no end
+	Cells    int
+}
+
+// coarseLine is a line of the block "less precise, on purpose".
+type coarseLine struct {
+	Kind  geo.Kind
+	Areas int
+	N     int
+}
+
+// speciesMap is a map of a taxon with what its legend says.
+type speciesMap struct {
+	SVG     string
+	Legend  []classLine // densest first
+	Coarse  []coarseLine
+	Cells   int
+	N       int // observations in mesh cells
+	Blurred int
+}
+
+// crowded is how many less precise areas make their full outlines hide the map; beyond, they
+// are drawn lighter.
+const crowded = 120
+
+// drawSpecies draws the disclosed areas of a taxon: coarser areas filled under the mesh cells
+// and outlined over them.
+func (f *fond) drawSpecies(ctx context.Context, a *atlas.Atlas, mesh geo.Kind, areas []atlas.AreaCount, title, desc string) (*speciesMap, error) {
+	m := &speciesMap{}
+	var cells, coarse []atlas.AreaCount
+	for i := range areas {
+		if c := &areas[i]; c.Reasons == 0 && c.Area.Kind() == mesh {
+			cells = append(cells, *c)
+			m.N += c.N
+		} else {
+			coarse = append(coarse, *c)
+			m.Blurred += c.N
+		}
+	}
+	sortCells(cells)
+	sortCells(coarse)
+	m.Cells = len(cells)
+	paths, counts := f.cellPaths(cells, countClasses[:], func(c *atlas.AreaCount) int { return c.N })
+	m.Legend = legend(countClasses[:], counts)
+	z, err := f.coarsePaths(ctx, a, coarse)
+	if err != nil {
+		return nil, err
+	}
+	m.Coarse = coarseLegend(coarse)
+	var b strings.Builder
+	b.Grow(len(paths) + len(z.cells) + len(z.communes) + len(z.others) + 3000)
+	f.open(&b, title, desc)
+	z.define(&b, f)
+	f.use(&b, "sous")
+	z.fill(&b)
+	b.WriteString(paths)
+	f.use(&b, "sur")
+	z.outline(&b, len(coarse) > crowded)
+	b.WriteString(`</svg>`)
+	m.SVG = b.String()
+	return m, nil
+}
+
+// coarseShapes are the paths of less precise areas, each used twice: filled under the mesh
+// cells, outlined over them. Cells are in kilometres, see cellPaths.
+type coarseShapes struct{ cells, communes, others string }
+
+// define writes the shapes and their patterns. Identifiers are unique on a page: one such map
+// per page.
+func (z *coarseShapes) define(b *strings.Builder, f *fond) {
+	if z.cells+z.communes+z.others == "" {
+		return
+	}
+	k := 1 / (f.scale() * 1000)
+	fmt.Fprintf(b, `<defs><pattern id="hz10" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="scale(%.5f %.5f) rotate(45)"><path class="hl" d="M1 0v8"/></pattern><pattern id="hzcom" width="5" height="5" patternUnits="userSpaceOnUse"><circle class="hd" cx="1.4" cy="1.4" r=".95"/><circle class="hd" cx="3.9" cy="3.9" r=".95"/></pattern>`, k, -k)
+	if z.cells != "" {
+		fmt.Fprintf(b, `<g id="z10" transform="%s"><path vector-effect="non-scaling-stroke" d="%s"/></g>`, f.kilometres(), z.cells)
+	}
+	for _, s := range [][2]string{{"zc", z.communes}, {"zd", z.others}} {
+		if s[1] != "" {
+			fmt.Fprintf(b, `<path id="%s" d="%s"/>`, s[0], s[1])
+		}
+	}
+	b.WriteString(`</defs>`)
+}
+
+func (z *coarseShapes) fill(b *strings.Builder) {
+	if z.communes != "" {
+		b.WriteString(`<use href="#zc" fill="url(#hzcom)"/>`)
+	}
+	if z.cells != "" {
+		b.WriteString(`<use href="#z10" fill="url(#hz10)"/>`)
+	}
+}
+
+func (z *coarseShapes) outline(b *strings.Builder, light bool) {
+	class := "o"
+	if light {
+		class = "o light"
+	}
+	fmt.Fprintf(b, `<g class="%s">`, class)
+	if z.others != "" {
+		b.WriteString(`<use href="#zd" class="hdep2"/><use href="#zd" class="hdep"/>`)
+	}
+	if z.communes != "" {
+		b.WriteString(`<use href="#zc" class="hcom"/>`)
+	}
+	if z.cells != "" {
+		b.WriteString(`<use href="#z10" class="h10"/>`)
+	}
+	b.WriteString(`</g>`)
+}
+
+func writePath(b *strings.Builder, class, d string) {
+	if d != "" {
+		fmt.Fprintf(b, `<path class="%s" d="%s"/>`, class, d)
+	}
+}
+
+// drawRichness draws the number of species by cell.
+func (f *fond) drawRichness(cells []atlas.AreaCount, title, desc string) *speciesMap {
+	m := &speciesMap{Cells: len(cells)}
+	cells = append([]atlas.AreaCount(nil), cells...)
+	sortCells(cells)
+	paths, counts := f.cellPaths(cells, richnessClasses[:], func(c *atlas.AreaCount) int { return c.Taxa })
+	m.Legend = legend(richnessClasses[:], counts)
+	var b strings.Builder
+	f.open(&b, title, desc)
+	f.use(&b, "sous")
+	b.WriteString(paths)
+	f.use(&b, "hors")
+	f.use(&b, "sur")
+	b.WriteString(`</svg>`)
+	m.SVG = b.String()
+	return m
+}
+
+func (f *fond) open(b *strings.Builder, title, desc string) {
+	fmt.Fprintf(b, `<svg viewBox="0 0 %s %s" role="img" aria-labelledby="mt md"><title id="mt">%s</title><desc id="md">%s</desc>`,
+		num(f.w), num(f.h), escape(title), escape(desc))
+}
+
+func (f *fond) use(b *strings.Builder, part string) {
+	class := "fond"
+	if f.many {
+		class = "fond many"
+	}
+	fmt.Fprintf(b, `<use class="%s" href="/carte/fond.svg?v=%s#%s"/>`, class, escape(f.id), part)
+}
+
+// cellPaths returns one path per class, in kilometres from the sheet's corner so that they are
+// short, and how many cells each class has.
+func (f *fond) cellPaths(cells []atlas.AreaCount, bounds []int, value func(*atlas.AreaCount) int) (string, []int) {
+	counts := make([]int, len(bounds)+1)
+	ds := make([][]byte, len(bounds)+1)
+	e0, n0 := f.corner()
+	for i := range cells {
+		c := classOf(value(&cells[i]), bounds)
+		if c == 0 {
+			continue
+		}
+		counts[c]++
+		e, n := cells[i].Area.Corner()
+		ds[c] = appendSquare(ds[c], e-e0, n-n0, cells[i].Area.Kind().Mesh())
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `<g class="cells" transform="%s">`, f.kilometres())
+	for c := 1; c < len(ds); c++ {
+		if len(ds[c]) > 0 {
+			fmt.Fprintf(&b, `<path class="c c%d" d="%s"/>`, c, ds[c])
+		}
+	}
+	b.WriteString(`</g>`)
+	return b.String(), counts
+}
+
+// corner is the kilometre of Lambert-93 just outside the sheet's south-west corner, the origin
+// of cells so that their numbers are small.
+func (v *view) corner() (e, n int) {
+	return int(math.Floor(v.minX / 1000)), int(math.Floor(v.minY / 1000))
+}
+
+// kilometres is the transform from kilometres from that corner to the sheet.
+func (v *view) kilometres() string {
+	e, n := v.corner()
+	k := v.scale() * 1000
+	x, y := v.at(float64(e)*1000, float64(n)*1000)
+	return fmt.Sprintf("matrix(%.4f 0 0 %.4f %.2f %.2f)", k, -k, x, y)
+}
+
+func appendSquare(b []byte, x, y, side int) []byte {
+	s := strconv.Itoa(side)
+	b = append(b, 'M')
+	b = strconv.AppendInt(b, int64(x), 10)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, int64(y), 10)
+	return append(b, "h"+s+"v"+s+"h-"+s+"z"...)
+}
+
+// legend lists the classes, densest first.
+func legend(bounds, counts []int) []classLine {
+	var out []classLine
+	for c := len(bounds); c >= 1; c-- {
+		l := classLine{Class: c, From: bounds[c-1], Cells: counts[c]}
+		if c < len(bounds) {
+			l.To = bounds[c] - 1
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+func (f *fond) coarsePaths(ctx context.Context, a *atlas.Atlas, coarse []atlas.AreaCount) (*coarseShapes, error) {
+	var cells []byte
+	var communes, others strings.Builder
+	e0, n0 := f.corner()
+	for i := range coarse {
+		key := coarse[i].Area
+		if side := key.Kind().Mesh(); side > 0 {
+			e, n := key.Corner()
+			cells = appendSquare(cells, e-e0, n-n0, side)
+			continue
+		}
+		path, err := f.outlinePath(ctx, a, key)
+		if err != nil {
+			return nil, err
+		}
+		if key.Kind() == geo.Commune {
+			communes.WriteString(path)
+		} else {
+			others.WriteString(path)
+		}
+	}
+	return &coarseShapes{string(cells), communes.String(), others.String()}, nil
+}
+
+// coarseLegend counts less precise areas by kind. The usual kinds are always there, so that
+// a reader learns what hatching means before meeting any.
+func coarseLegend(coarse []atlas.AreaCount) []coarseLine {
+	kinds := []geo.Kind{geo.Commune, geo.Cell10, geo.Department}
+	out := make([]coarseLine, 0, 4)
+	find := func(k geo.Kind) *coarseLine {
+		for i := range out {
+			if out[i].Kind == k {
+				return &out[i]
+			}
+		}
+		out = append(out, coarseLine{Kind: k})
+		return &out[len(out)-1]
+	}
+	for _, k := range kinds {
+		find(k)
+	}
+	for i := range coarse {
+		l := find(coarse[i].Area.Kind())
+		l.Areas++
+		l.N += coarse[i].N
+	}
+	// Smallest first, as a reader expects.
+	sort.SliceStable(out, func(i, j int) bool { return coarseness(out[i].Kind) < coarseness(out[j].Kind) })
+	return out
+}
+
+// coarseness orders kinds of areas by their usual size.
+func coarseness(k geo.Kind) int {
+	switch k {
+	case geo.Commune:
+		return 6
+	case geo.Department:
+		return 1000
+	case geo.Region:
+		return 2000
+	}
+	return k.Mesh()
+}
+
+// areaMap is the map of one area among its neighbours.
+type areaMap struct {
+	SVG    string
+	Legend []classLine
+	Inset  string
+}
+
+// drawArea draws an area, the cells that meet it coloured by their species, strongly inside
+// and faintly outside, with the neighbouring communes.
+func (f *fond) drawArea(ctx context.Context, a *atlas.Atlas, s *atlas.AreaSheet, shape orb.MultiPolygon, title string) (*areaMap, error) {
+	box := boxOf(shape)
+	side := math.Max(box.MaxX-box.MinX, box.MaxY-box.MinY)
+	v := frameAround(box, math.Max(2500, side*.28), 840, .81)
+	coms, err := outlinesOf(ctx, a, geo.Commune, v.bound())
+	if err != nil {
+		return nil, err
+	}
+	deps, err := outlinesOf(ctx, a, geo.Department, v.bound())
+	if err != nil {
+		return nil, err
+	}
+	view := v.bound()
+	for _, list := range [][]outline{coms, deps} {
+		for i := range list {
+			list[i].g = clip.MultiPolygon(view.Pad(.02), list[i].g)
+		}
+	}
+	own := string(v.appendPath(nil, shape))
+	m := &areaMap{}
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %s %s" role="img" aria-labelledby="mt"><title id="mt">%s</title><clipPath id="ici"><path d="%s"/></clipPath><rect class="out" width="%s" height="%s"/>`,
+		num(v.w), num(v.h), escape(title), own, num(v.w), num(v.h))
+	writePath(&b, "sea", v.sea(invented(deps)))
+	writePath(&b, "land", v.pathOf(deps))
+	m.Legend = f.areaCells(&b, &v, s)
+	writePath(&b, "com", v.pathOf(coms))
+	writePath(&b, "reg", v.pathOf(deps))
+	writePath(&b, "own", own)
+	b.WriteString(v.labels(coms, s))
+	b.WriteString(`<g class="fond">` + v.neatline() + `</g></svg>`)
+	m.SVG = b.String()
+	x, y := f.at((box.MinX+box.MaxX)/2, (box.MinY+box.MaxY)/2)
+	m.Inset = fmt.Sprintf(`<svg viewBox="0 0 %s %s" aria-hidden="true"><use href="/carte/fond.svg?v=%s#terre" class="inset"/><circle cx="%s" cy="%s" r="17" class="insetdot"/></svg>`,
+		num(f.w), num(f.h), escape(f.id), num(x), num(y))
+	return m, nil
+}
+
+// areaCells writes the cells of the view and returns their legend.
+func (f *fond) areaCells(b *strings.Builder, v *view, s *atlas.AreaSheet) []classLine {
+	mesh := geo.NoKind
+	for k := range f.richness {
+		mesh = k.Kind()
+		break
+	}
+	counts := make([]int, len(richnessClasses)+1)
+	ds := make([]string, len(richnessClasses)+1)
+	var grid string
+	for _, key := range cellsIn(mesh, v) {
+		e, n := key.Corner()
+		side := float64(mesh.Mesh()) * 1000
+		x, y := v.at(float64(e)*1000, float64(n)*1000+side)
+		l := side * v.scale()
+		d := "M" + num(x) + " " + num(y) + "h" + num(l) + "v" + num(l) + "h-" + num(l) + "z"
+		grid += d
+		c := classOf(f.richness[key], richnessClasses[:])
+		counts[c]++
+		if c > 0 {
+			ds[c] += d
+		}
+	}
+	for _, g := range []string{`<g opacity=".3">`, `<g clip-path="url(#ici)">`} {
+		b.WriteString(g)
+		for c, d := range ds {
+			writePath(b, "c"+strconv.Itoa(c), d)
+		}
+		b.WriteString(`</g>`)
+	}
+	if len(grid) < 6000 { // beyond, the grid would hide the map
+		writePath(b, "grid", grid)
+	}
+	return legend(richnessClasses[:], counts)
+}
+
+func cellsIn(mesh geo.Kind, v *view) []geo.AreaKey {
+	if mesh == geo.NoKind {
+		return nil
+	}
+	return geo.CellsMeeting(mesh, geo.Box{MinX: v.minX, MinY: v.minY, MaxX: v.maxX, MaxY: v.maxY})
+}
+
+// labels names the area and as many neighbours as fit without touching.
+func (v *view) labels(coms []outline, s *atlas.AreaSheet) string {
+	type taken struct{ x0, y0, x1, y1 float64 }
+	var used []taken
+	var b strings.Builder
+	put := func(x, y, size float64, class, name string) {
+		w := float64(len([]rune(name))) * size * .52
+		t := taken{x - w/2 - 4, y - size, x + w/2 + 4, y + size*.35}
+		if t.x0 < 6 || t.x1 > v.w-6 || t.y0 < 8 || t.y1 > v.h-16 {
+			return
+		}
+		for _, o := range used {
+			if t.x0 < o.x1 && o.x0 < t.x1 && t.y0 < o.y1 && o.y0 < t.y1 {
+				return
+			}
+		}
+		used = append(used, t)
+		fmt.Fprintf(&b, `<text class="%s halo" x="%s" y="%s">%s</text>`, class, num(x), num(y), escape(name))
+	}
+	for i := range coms {
+		if coms[i].key == s.Area {
+			if x, y, ok := v.place(coms[i].g); ok {
+				put(x, y+8, 27, "big", s.Name)
+			}
+		}
+	}
+	if len(coms) > 90 {
+		return b.String()
+	}
+	for i := range coms {
+		if coms[i].key == s.Area {
+			continue
+		}
+		if x, y, ok := v.place(coms[i].g); ok {
+			put(x, y+6, 21, "nb minor", coms[i].name)
+		}
+	}
+	return b.String()
+}
+
+func boxOf(g orb.MultiPolygon) geo.Box {
+	return extent([]outline{{g: g}}, &atlas.Meta{})
+}
