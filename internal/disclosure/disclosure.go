@@ -33,25 +33,28 @@ const (
 	Uncertainty                    // its stated uncertainty is large
 )
 
-// Policy is the rule in force: data, versioned, read from the instance's settings.
+// Policy is the rule in force: data, versioned, read from the instance's settings. It must
+// be Settled for a territory before it can decide.
 type Policy struct {
 	Version string
 	// Mesh is the cell kind of ordinary observations on the instance's map.
 	Mesh geo.Kind
-	// Levels gives, for each SINP level, the kinds of areas it allows, empty for none.
+	// Levels gives, for each SINP level, the kinds of areas it allows, in any order, empty for
+	// none; of level 0, what is coarser than the mesh (empty: every kind).
 	Levels [5][]geo.Kind
 	// Today is the date at which durations are counted.
 	Today civil.Date
+
+	settled settlement
 }
 
 // Containment tells which areas hold a whole given area, for policy's sake: of a commune
 // its department; of a cell the larger cells that hold it and the department when the cell
-// is wholly inside one; of a department the region.
+// is wholly inside one; of a department the region. It says nothing of surfaces: those of
+// particular areas must not be compared (DESIGN.md, 3).
 type Containment interface {
 	// Containers returns the areas that wholly contain a, not a itself.
 	Containers(a geo.AreaKey) []geo.AreaKey
-	// Surface returns the real area of a in square metres, 0 when unknown.
-	Surface(a geo.AreaKey) float64
 }
 
 // Published is what an audience may see of one observation. Nothing in it is finer than
