@@ -214,8 +214,10 @@ func (b *Builder) areaOf(k geo.AreaKey) int32 {
 }
 
 func (b *Builder) placeOf(p *disclosure.Published) uint32 {
+	// What is blurred to a cell of the mesh is drawn as every cell is: it lacks only the
+	// commune. Told apart, it would be hatched beside cells no less precise than it.
 	reasons := uint8(0)
-	if p.Blurred {
+	if p.Blurred && p.Area.Kind() != b.meta.Mesh {
 		reasons = uint8(p.Reasons) & 15
 		if reasons == 0 {
 			reasons = uint8(disclosure.Nature)

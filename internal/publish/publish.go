@@ -40,7 +40,7 @@ type Options struct {
 type Result struct {
 	ID        string         `json:"id"`
 	Published int            `json:"published"`
-	Blurred   int            `json:"blurred"`  // of the published ones, shown in a larger area
+	Blurred   int            `json:"blurred"`  // of the published ones, shown in an area that is no cell of the mesh
 	Withheld  map[string]int `json:"withheld"` // by reason: key "withheld.<reason>" of the catalogues
 	Taxa      int            `json:"taxa"`     // species
 	Seconds   float64        `json:"seconds"`
@@ -306,7 +306,9 @@ func (r *run) add(o *observation.Observation, b *atlas.Builder, orgs map[string]
 	p.Organisation = name
 	r.tally.published++
 	if p.Blurred {
-		r.tally.blurred++
+		if p.Area.Kind() != r.Policy.Mesh {
+			r.tally.blurred++
+		}
 		if !r.blurredWell(&p) {
 			return fault.Say(fault.Conflict, "publish.check.finer", p.Area.String())
 		}
