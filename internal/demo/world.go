@@ -12,14 +12,13 @@ import (
 // site is a spot observers go to: a hexagon of the invented territory, or a disc inside a
 // real commune.
 type site struct {
-	lon, lat   float64
-	x, y       float64 // km, in the country's own frame
-	alt        float64 // metres; noHeight when unknown
-	radius     float64 // metres around that belong to it
-	perLon     float64 // degrees of longitude in a metre
-	inland     float64 // km from the sea
-	commune    int32
-	waterlevel bool // so low that altitudes are written 0
+	lon, lat float64
+	x, y     float64 // km, in the country's own frame
+	alt      float64 // metres; noHeight when unknown
+	radius   float64 // metres around that belong to it
+	perLon   float64 // degrees of longitude in a metre
+	inland   float64 // km from the sea
+	commune  int32
 }
 
 const (

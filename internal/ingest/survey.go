@@ -18,7 +18,6 @@ import (
 type profile struct {
 	dates      map[field]*evidence
 	rows       int
-	damaged    int
 	uuids      map[uint64]struct{} // hashes of permanent identifiers given twice or more
 	keys       map[uint64]struct{} // the same of the producer's keys
 	geometry   map[field]geo.CRS

@@ -12,10 +12,10 @@ import (
 // SINP: the attributes VisioNature has no column for, as "Key: value / Key: value", written
 // by the import scripts of the producers.
 type structured struct {
-	is                                                bool
-	remark, description, observers, organisation      string
-	public, diffusion, validation, object, dataset    string
-	method, dateEnd, origin, state, presence, contact string
+	is                                             bool
+	remark, description, observers, organisation   string
+	public, diffusion, validation, object, dataset string
+	method, dateEnd, origin, presence              string
 }
 
 // structuredKeys are the keys that start a new value; " / " inside a remark starts none.

@@ -112,7 +112,7 @@ func escapePath(path string) string {
 }
 
 func beginSQLite(ctx context.Context, path string) (*bulk, error) {
-	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenNoMutex)
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func beginSQLite(ctx context.Context, path string) (*bulk, error) {
 }
 
 func scanSQLite(ctx context.Context, path string) (*sqlite.Conn, error) {
-	conn, err := sqlite.OpenConn(path, sqlite.OpenReadOnly|sqlite.OpenNoMutex)
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadOnly)
 	if err != nil {
 		return nil, err
 	}
