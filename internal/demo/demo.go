@@ -215,7 +215,7 @@ func Build(ctx context.Context, o Options) (res publish.Result, err error) {
 func load(ctx context.Context, db *vault.DB, o *Options, files Files) error {
 	for i, r := range files.References {
 		o.Progress("demo.step.references", int64(i), int64(len(files.References)))
-		if _, err := ingest.LoadReference(ctx, db, r.Kind, r.Path, ingest.ReferenceOptions{AreaKind: r.Area, Log: o.Log}); err != nil {
+		if _, err := ingest.LoadReference(ctx, db, r.Kind, r.Path, ingest.ReferenceOptions{AreaKind: r.Area}); err != nil {
 			return err
 		}
 	}

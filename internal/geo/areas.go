@@ -3,6 +3,7 @@ package geo
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
 	"iter"
 	"strings"
@@ -83,19 +84,47 @@ func ReadAreas(r io.Reader, kind Kind, o ReadOptions) iter.Seq2[Area, error] {
 	}
 }
 
+// maxFeature is the longest text of one feature, or of any other member, in bytes: the finest
+// outline of a French region published by IGN takes about 10 MB.
+const maxFeature = 64 << 20
+
+// bounded refuses to read on past left: the JSON decoder holds a whole value, and would hold
+// all of a file that is none.
+type bounded struct {
+	r    io.Reader
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, invalid("geo.area.long", maxFeature>>20)
+	}
+	n, err := b.r.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
 // eachFeature walks a collection without holding it; f returns false to stop.
 func eachFeature(r io.Reader, f func(*feature, CRS) (bool, error)) error {
-	text := bufio.NewReader(r)
+	part := &bounded{r: r, left: maxFeature}
+	text := bufio.NewReader(part)
 	if mark, _ := text.Peek(3); string(mark) == "\ufeff" { // some software writes one, though JSON has none
 		text.Discard(3)
 	}
 	d := json.NewDecoder(text)
-	notOne := func(err error) error { return invalid("geo.area.file").Because(err) }
+	notOne := func(err error) error {
+		var told *fault.Error
+		if errors.As(err, &told) {
+			return told
+		}
+		return invalid("geo.area.file").Because(err)
+	}
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return notOne(err)
 	}
 	crs, found := CRS(0), false
 	for d.More() {
+		part.left = maxFeature
 		t, err := d.Token()
 		if err != nil {
 			return notOne(err)
@@ -117,6 +146,7 @@ func eachFeature(r io.Reader, f func(*feature, CRS) (bool, error)) error {
 				return notOne(err)
 			}
 			for d.More() {
+				part.left = maxFeature
 				var one feature
 				if err := d.Decode(&one); err != nil {
 					return notOne(err)
@@ -189,7 +219,7 @@ func (f *feature) outline(crs CRS) (orb.MultiPolygon, error) {
 	if len(f.Geometry) == 0 || string(f.Geometry) == "null" {
 		return nil, invalid("geo.empty")
 	}
-	g, _, err := ParseGeoJSON(f.Geometry)
+	g, _, err := parseGeoJSON(f.Geometry)
 	if err != nil {
 		return nil, err
 	}

@@ -199,6 +199,34 @@ func TestReadAreasStreams(t *testing.T) {
 	}
 }
 
+// spaces is a text that never ends.
+type spaces struct{ read int }
+
+func (s *spaces) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	s.read += len(p)
+	return len(p), nil
+}
+
+func TestReadAreasBoundsOneFeature(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads 128 MB")
+	}
+	for _, start := range []string{"", `{"name":"`, `{"type":"FeatureCollection","features":[` + one(`"code":"34001"`) + `,{"type":"`} {
+		rest := &spaces{}
+		var last error
+		for _, err := range ReadAreas(io.MultiReader(strings.NewReader(start), rest), Commune, ReadOptions{}) {
+			last = err
+		}
+		var f *fault.Error
+		if !errors.As(last, &f) || f.Key != "geo.area.long" || rest.read > maxFeature+1<<20 {
+			t.Errorf("after %.20q: %v, %d bytes read", start, last, rest.read)
+		}
+	}
+}
+
 func BenchmarkReadAreas(b *testing.B) {
 	text := sharedFile(b, "communes-occitanie.geojson.gz")
 	b.SetBytes(int64(len(text)))

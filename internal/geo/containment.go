@@ -120,7 +120,7 @@ func (c *Containment) Containers(a AreaKey) []AreaKey {
 	}
 	var out []AreaKey
 	for _, k := range cellKinds {
-		if up, ok := a.CellIn(k); ok && up != a {
+		if up, ok := a.cellIn(k); ok && up != a {
 			out = append(out, up)
 		}
 	}

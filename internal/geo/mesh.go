@@ -111,10 +111,10 @@ func CellRing(k AreaKey) orb.Ring {
 	return append(ring, ring[0])
 }
 
-// CellIn returns the cell of kind k that wholly contains the cell c, c itself when it is of
+// cellIn returns the cell of kind k that wholly contains the cell c, c itself when it is of
 // that kind. It returns false when there is none: k is finer, or the two meshes do not nest
 // there (20 km in 50 km, 2 km in 5 km).
-func (c AreaKey) CellIn(k Kind) (AreaKey, bool) {
+func (c AreaKey) cellIn(k Kind) (AreaKey, bool) {
 	m, side := k.Mesh(), c.Kind().Mesh()
 	if m == 0 || side == 0 || m < side {
 		return 0, false

@@ -141,12 +141,12 @@ func TestCellIn(t *testing.T) {
 		if !ok {
 			t.Fatal(c.cell)
 		}
-		got, ok := key.CellIn(c.in)
+		got, ok := key.cellIn(c.in)
 		if ok != (c.want != "") || ok && got.Code() != c.want {
 			t.Errorf("%s in a %v: %v %v, wanted %q", c.cell, c.in, got, ok, c.want)
 		}
 	}
-	if _, ok := AdminKey(Commune, "34172").CellIn(Cell10); ok {
+	if _, ok := AdminKey(Commune, "34172").cellIn(Cell10); ok {
 		t.Error("a commune is in a cell")
 	}
 }
@@ -196,7 +196,7 @@ func TestBoxOf(t *testing.T) {
 	}
 }
 
-// Any point is in the cell CellAt says, in every larger cell CellIn says, and in no other.
+// Any point is in the cell CellAt says, in every larger cell cellIn says, and in no other.
 func TestCellsNest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := rapid.Float64Range(0, 1.3e6).Draw(t, "x")
@@ -211,7 +211,7 @@ func TestCellsNest(t *testing.T) {
 			t.Fatalf("%s read as %v", cell.Code(), back)
 		}
 		for _, up := range cellKinds {
-			if big, ok := cell.CellIn(up); ok && big != CellAt(up, x, y) {
+			if big, ok := cell.cellIn(up); ok && big != CellAt(up, x, y) {
 				t.Fatalf("%v is in %v, its point in %v", cell, big, CellAt(up, x, y))
 			}
 		}

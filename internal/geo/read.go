@@ -28,21 +28,21 @@ func ParseGeometry(text string) (orb.Geometry, CRS, error) {
 	case s == "":
 		return nil, 0, invalid("geo.empty")
 	case s[0] == '{':
-		return ParseGeoJSON([]byte(s))
+		return parseGeoJSON([]byte(s))
 	case len(s) >= 10 && (strings.HasPrefix(s, "00") || strings.HasPrefix(s, "01")):
 		b, err := hex.DecodeString(s)
 		if err != nil {
 			return nil, 0, invalid("geo.wkb").Because(err)
 		}
-		return ParseWKB(b)
+		return parseWKB(b)
 	}
-	return ParseWKT(s)
+	return parseWKT(s)
 }
 
 func invalid(key string, args ...any) *fault.Error { return fault.Say(fault.Invalid, key, args...) }
 
-// ParseWKT reads well-known text, also PostGIS's extended form. See ParseGeometry.
-func ParseWKT(s string) (orb.Geometry, CRS, error) {
+// parseWKT reads well-known text, also PostGIS's extended form. See ParseGeometry.
+func parseWKT(s string) (orb.Geometry, CRS, error) {
 	p := wktParser{s: s}
 	g, crs, err := p.parse()
 	if err != nil {
@@ -289,9 +289,9 @@ func checkRing(ps []orb.Point) error {
 	return nil
 }
 
-// ParseWKB reads well-known binary: the ISO form, PostGIS's extended form with its SRID, and
+// parseWKB reads well-known binary: the ISO form, PostGIS's extended form with its SRID, and
 // Z and M in either. See ParseGeometry.
-func ParseWKB(b []byte) (orb.Geometry, CRS, error) {
+func parseWKB(b []byte) (orb.Geometry, CRS, error) {
 	p := wkbParser{b: b}
 	g := p.geometry(0)
 	if p.err == nil && len(p.b) != 0 {
@@ -461,9 +461,9 @@ func (p *wkbParser) polygon() orb.Polygon {
 	return out
 }
 
-// ParseGeoJSON reads a GeoJSON geometry object (RFC 7946), and the "crs" member that
+// parseGeoJSON reads a GeoJSON geometry object (RFC 7946), and the "crs" member that
 // PostGIS and older software add. See ParseGeometry.
-func ParseGeoJSON(b []byte) (orb.Geometry, CRS, error) {
+func parseGeoJSON(b []byte) (orb.Geometry, CRS, error) {
 	var in struct {
 		Type        string
 		Coordinates json.RawMessage

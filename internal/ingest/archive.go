@@ -52,11 +52,12 @@ type metaField struct {
 	Default string `xml:"default,attr"`
 }
 
-// Limits against an archive that lies: no real meta.xml or core table is larger.
+// Limits against an archive that lies: no real meta.xml or core table is larger. A core is
+// held in memory while its extension is read.
 const (
 	maxMeta    = 4 << 20
 	maxColumns = 4000
-	maxCore    = 5_000_000
+	maxCore    = 256 << 20
 )
 
 // openArchive returns nil when the file is no zip or has no meta.xml. Errors: Invalid, with
@@ -284,12 +285,14 @@ func (a *archive) readCore(s *source) (*coreTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	header, _, _ := a.core.columns()
-	c := &coreTable{header: header, rows: map[string][]string{}}
+	header, fixedNames, fixed := a.core.columns()
+	own := len(header)
+	c := &coreTable{header: append(header, fixedNames...), rows: map[string][]string{}}
 	id := 0
 	if a.core.ID != nil {
 		id = a.core.ID.Index
 	}
+	held := 0
 	for {
 		row, err := t.Next()
 		if err == io.EOF {
@@ -298,11 +301,13 @@ func (a *archive) readCore(s *source) (*coreTable, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(c.rows) >= maxCore {
-			return nil, fault.Say(fault.Invalid, "ingest.core_large", s.name, maxCore)
+		if held += len(row.Raw); held > maxCore {
+			return nil, fault.Say(fault.Invalid, "ingest.core_large", s.name, maxCore>>20)
 		}
 		if id < len(row.Fields) {
-			c.rows[row.Fields[id]] = append([]string(nil), row.Fields...)
+			fields := make([]string, own, own+len(fixed))
+			copy(fields, row.Fields)
+			c.rows[row.Fields[id]] = append(fields, fixed...)
 		}
 	}
 }

@@ -174,7 +174,7 @@ func summary(o *observation.Observation) string {
 	}
 	fmt.Fprintf(&b, " validation=%d", o.Validation)
 	if o.Held != observation.NotHeld {
-		say("retenue", HoldName(o.Held))
+		say("retenue", holdName(o.Held))
 	}
 	keys := slices.Sorted(maps.Keys(o.Extra))
 	for i, k := range keys {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,7 +35,9 @@ type ReferenceOptions struct {
 	// Lists is a file that describes the sensitivity lists; looked for beside the rules
 	// when empty.
 	Lists string
-	Log   *slog.Logger // told what was left out; nil for nobody
+	// LeftOut (may be nil) is told once how many rows of a loaded file were left out on
+	// purpose: statuses of other territories, names of taxa no loaded TAXREF has.
+	LeftOut func(rows int)
 }
 
 // The kinds of references.
@@ -63,9 +64,6 @@ const (
 // stored), those of the vault.
 func LoadReference(ctx context.Context, db *vault.DB, kind, path string, o ReferenceOptions) (_ vault.Reference, err error) {
 	defer fault.Wrap(&err, "ingest.LoadReference(%s)", kind)
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
 	l, err := openReference(db, kind, path, o)
 	if err != nil {
 		return vault.Reference{}, err
@@ -92,6 +90,13 @@ func LoadReference(ctx context.Context, db *vault.DB, kind, path string, o Refer
 	return l.put(ctx, t)
 }
 
+// leftOut tells how many rows were left out, when some were.
+func (l *refLoader) leftOut(rows int) {
+	if rows > 0 && l.o.LeftOut != nil {
+		l.o.LeftOut(rows)
+	}
+}
+
 // refLoader is one file under way.
 type refLoader struct {
 	db    *vault.DB
@@ -107,12 +112,12 @@ type refLoader struct {
 }
 
 func openReference(db *vault.DB, kind, path string, o ReferenceOptions) (_ *refLoader, err error) {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
+	f, _, err := openRegular(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return nil, fault.Say(fault.NotFound, "reference.file.missing", filepath.Base(path))
-	}
-	if err != nil {
-		return nil, err
+	case err != nil:
+		return nil, fault.Say(fault.Invalid, "ingest.unreadable", filepath.Base(path)).Because(err)
 	}
 	defer func() {
 		if err != nil {

@@ -373,8 +373,10 @@ func TestStatusShapes(t *testing.T) {
 		"1,2,PD,Protection départementale,A1,Article 1,,INSEED34,Hérault,,\n" +
 		"1,2,PN,Protection nationale,NV1,Article 1,,TERFXFR,France métropolitaine,,\n" +
 		"1,2,PN,Protection nationale,G1,Article 1,,INSEED973,Guyane,,\n"
-	if ref := refLoad(t, db, refStatuses, refWrite(t, "BDC_STATUTS_18.csv", []byte(bdc)), ReferenceOptions{}); ref.Rows != 3 || ref.Version != "v18" {
-		t.Errorf("%+v", ref)
+	left := 0
+	told := ReferenceOptions{LeftOut: func(rows int) { left = rows }}
+	if ref := refLoad(t, db, refStatuses, refWrite(t, "BDC_STATUTS_18.csv", []byte(bdc)), told); ref.Rows != 3 || ref.Version != "v18" || left != 2 {
+		t.Errorf("%+v, %d left out", ref, left)
 	}
 	got := refStatusRows(t, db)
 	if len(got) != 3 || got[0] != (taxon.Status{CdRef: 2, Type: "LRR", TypeLabel: "Liste rouge régionale", Code: "VU", Label: "Vulnérable",

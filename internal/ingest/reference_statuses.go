@@ -53,7 +53,9 @@ func (l *refLoader) putStatuses(ctx context.Context, t *refTable) (vault.Referen
 			emit(s)
 		})
 	}))
-	l.o.Log.Info("reference", "file", l.name, "rows", ref.Rows, "skipped", skipped)
+	if err == nil {
+		l.leftOut(skipped)
+	}
 	return ref, err
 }
 

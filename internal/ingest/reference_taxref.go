@@ -168,7 +168,7 @@ func (l *refLoader) vernacularNames(ctx context.Context, t *refTable) iter.Seq2[
 				return
 			}
 		}
-		l.o.Log.Info("reference", "file", l.name, "skipped", skipped)
+		l.leftOut(skipped)
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 // Report says what became of a file. Read = Created + Updated + Unchanged + Rejected.
 type Report struct {
 	File       string   `json:"file"`
-	Table      string   `json:"table,omitempty"` // inside an archive
+	Table      string   `json:"table,omitempty"`    // inside an archive
+	LeftOut    []string `json:"left_out,omitempty"` // other tables of the archive, not read
 	Format     string   `json:"format"`
 	Datasets   []string `json:"datasets"`
 	Encoding   string   `json:"encoding"`
@@ -52,8 +53,8 @@ type Unmatched struct {
 	Rows  int    `json:"rows"`
 }
 
-// HoldName returns the name of a reason to hold, in reports and catalogues ("hold.<name>").
-func HoldName(h observation.Hold) string {
+// holdName returns the name of a reason to hold, in reports and catalogues ("hold.<name>").
+func holdName(h observation.Hold) string {
 	return [...]string{"none", "unmatched_taxon", "outside_territory", "unlocated", "unclassed"}[h]
 }
 
@@ -69,7 +70,7 @@ func separatorName(c byte) string {
 
 // describe fills what is known of the file before its rows.
 func (r *Report) describe(s *source, rows *rows, p *plan, prof *profile) {
-	r.File, r.Table, r.Format = s.name, rows.t.Entry(), p.format.name
+	r.File, r.Table, r.Format, r.LeftOut = s.name, rows.t.Entry(), p.format.name, rows.t.Others()
 	if s.archive != nil {
 		r.Format = Archive
 	}
@@ -135,7 +136,7 @@ func (r *Report) count(out vault.Outcome, o *observation.Observation) {
 		r.Unchanged++
 	}
 	if o.Held != observation.NotHeld {
-		r.Held[HoldName(o.Held)]++
+		r.Held[holdName(o.Held)]++
 	}
 }
 

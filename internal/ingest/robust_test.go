@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,14 @@ func TestBadInput(t *testing.T) {
 		}
 		if _, err := newImporter(t, db).Import(context.Background(), t.TempDir(), Options{}); !fault.Is(err, fault.Invalid) {
 			t.Errorf("a folder: %v", err)
+		}
+		// A device, like a pipe, is refused before it is opened: opening may wait for ever.
+		var e *fault.Error
+		if _, err := newImporter(t, db).Import(context.Background(), os.DevNull, Options{}); !errors.As(err, &e) || e.Key != "ingest.not_regular" {
+			t.Errorf("a device: %v", err)
+		}
+		if _, err := LoadReference(context.Background(), db, refTaxref, os.DevNull, ReferenceOptions{}); !errors.As(err, &e) || e.Key != "ingest.unreadable" {
+			t.Errorf("a device as a reference: %v", err)
 		}
 	})
 }
@@ -305,7 +314,7 @@ func TestWithoutReferences(t *testing.T) {
 	}
 	var refs []string
 	each := func(o *observation.Observation) error {
-		refs = append(refs, fmt.Sprintf("%d %d %s", o.CdRef, o.Sensitivity, HoldName(o.Held)))
+		refs = append(refs, fmt.Sprintf("%d %d %s", o.CdRef, o.Sensitivity, holdName(o.Held)))
 		return nil
 	}
 	if err := db.Observations(ctx, disclosure.Grant{Who: "test", Reason: "comparison"}, vault.ForPublication, each); err != nil {
@@ -350,7 +359,8 @@ func TestReclass(t *testing.T) {
 func TestDwcaJoin(t *testing.T) {
 	meta := `<archive xmlns="http://rs.tdwg.org/dwc/text/">
 	<core rowType="http://rs.tdwg.org/dwc/terms/Event" fieldsTerminatedBy="\t" ignoreHeaderLines="1"><files><location>event.txt</location></files><id index="0"/>
-	<field index="1" term="http://rs.tdwg.org/dwc/terms/eventDate"/><field index="2" term="http://rs.tdwg.org/dwc/terms/decimalLatitude"/><field index="3" term="http://rs.tdwg.org/dwc/terms/decimalLongitude"/></core>
+	<field index="1" term="http://rs.tdwg.org/dwc/terms/eventDate"/><field index="2" term="http://rs.tdwg.org/dwc/terms/decimalLatitude"/><field index="3" term="http://rs.tdwg.org/dwc/terms/decimalLongitude"/>
+	<field default="Suivi des lynx" term="http://rs.tdwg.org/dwc/terms/datasetName"/></core>
 	<extension rowType="http://rs.tdwg.org/dwc/terms/Occurrence" fieldsTerminatedBy=";" fieldsEnclosedBy="'" encoding="ISO-8859-1"><files><location>occ.csv</location></files><coreid index="0"/>
 	<field index="1" term="http://rs.tdwg.org/dwc/terms/occurrenceID"/><field index="2" term="http://rs.tdwg.org/dwc/terms/scientificName"/><field default="Absent" term="http://rs.tdwg.org/dwc/terms/occurrenceStatus"/></extension></archive>`
 	path := filepath.Join(t.TempDir(), "a.zip")
@@ -376,7 +386,7 @@ func TestDwcaJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rep.Format != Archive || rep.Created != 1 || rep.Rejects["MISSING_VALUE"] != 1 {
+	if rep.Format != Archive || rep.Created != 1 || rep.Rejects["MISSING_VALUE"] != 1 || !slices.Equal(rep.Datasets, []string{"Suivi des lynx"}) {
 		t.Errorf("%+v", rep)
 	}
 	err = db.Observations(context.Background(), disclosure.Grant{Who: "test", Reason: "comparison"}, vault.Complete, func(o *observation.Observation) error {

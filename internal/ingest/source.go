@@ -28,14 +28,36 @@ type source struct {
 // asFault is errors.As for fault.Error.
 func asFault(err error, e **fault.Error) bool { return errors.As(err, e) }
 
+var errNotRegular = errors.New("not a regular file")
+
+// openRegular opens a file that can be read several times and whose size is known. It looks
+// before it opens: opening a pipe waits for its writer, deaf to an interruption. st is also
+// given with errNotRegular.
+func openRegular(path string) (f *os.File, st os.FileInfo, err error) {
+	if st, err = os.Stat(path); err != nil {
+		return nil, nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, st, errNotRegular
+	}
+	f, err = os.Open(path)
+	return f, st, err
+}
+
 // openSource opens a file and recognises what cannot be observations.
 func openSource(path string) (_ *source, err error) {
 	name := filepath.Base(path)
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
+	f, st, err := openRegular(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return nil, fault.Say(fault.NotFound, "ingest.no_file", name).Because(err)
-	}
-	if err != nil {
+	case errors.Is(err, errNotRegular):
+		key := "ingest.not_regular"
+		if st.IsDir() {
+			key = "ingest.directory"
+		}
+		return nil, fault.Say(fault.Invalid, key, name)
+	case err != nil:
 		return nil, fault.Say(fault.Invalid, "ingest.unreadable", name).Because(err)
 	}
 	defer func() {
@@ -43,13 +65,6 @@ func openSource(path string) (_ *source, err error) {
 			f.Close()
 		}
 	}()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if st.IsDir() {
-		return nil, fault.Say(fault.Invalid, "ingest.directory", name)
-	}
 	s := &source{name: name, file: f, size: st.Size()}
 	if err := s.refuse(); err != nil {
 		return nil, err

@@ -130,7 +130,7 @@ const (
 
 func (m *mapper) checkPeriod(w *observation.Period) {
 	today := m.im.set.Today
-	if w.Start > today && w.Precision == observation.Day || w.Start > today {
+	if w.Start > today {
 		m.find(quality.DateMinTooHigh, fDateStart, w.Start.String())
 	}
 	if w.End > today && w.Start <= today && w.Precision == observation.Day {
@@ -334,8 +334,8 @@ func (m *mapper) count(f field) int32 {
 	return int32(n)
 }
 
-// altitude reads metres. The whole part is kept; more than 4,900 m or less than −500 m is
-// nowhere in France.
+// altitude reads metres. The whole part is kept; less than −500 m or more than 9,000 m is
+// nowhere on Earth, a unit or a column taken for another.
 func (m *mapper) altitude(f field) int16 {
 	v := m.get(f)
 	if v == "" {

@@ -125,8 +125,8 @@ func (b *Book) Evaluate(f Facts) Result {
 			if !r.fits(&f) {
 				continue
 			}
-			review := r.Condition != "" || r.BioStatus != "" && UnknownBioStatus(f.BioStatus) ||
-				r.Behaviour != "" && UnknownBehaviour(f.Behaviour)
+			review := r.Condition != "" || r.BioStatus != "" && unknownBioStatus(f.BioStatus) ||
+				r.Behaviour != "" && unknownBehaviour(f.Behaviour)
 			if r.Level > best.Level || !review {
 				best = Result{Level: r.Level, List: r.List, Review: review}
 			}
@@ -139,24 +139,24 @@ func (r *Rule) fits(f *Facts) bool {
 	if r.Department != "" && f.Department != "" && r.Department != f.Department {
 		return false
 	}
-	if r.BioStatus != "" && r.BioStatus != f.BioStatus && !UnknownBioStatus(f.BioStatus) {
+	if r.BioStatus != "" && r.BioStatus != f.BioStatus && !unknownBioStatus(f.BioStatus) {
 		return false
 	}
-	if r.Behaviour != "" && r.Behaviour != f.Behaviour && !UnknownBehaviour(f.Behaviour) {
+	if r.Behaviour != "" && r.Behaviour != f.Behaviour && !unknownBehaviour(f.Behaviour) {
 		return false
 	}
 	return r.Years <= 0 || f.Date == civil.NoDate || addYears(f.Date, r.Years) > f.Today
 }
 
-// UnknownBioStatus reports whether a STATUT_BIO code says nothing: "", 0 inconnu, 1 non
+// unknownBioStatus reports whether a STATUT_BIO code says nothing: "", 0 inconnu, 1 non
 // renseigné, 2 non déterminé.
-func UnknownBioStatus(code string) bool {
+func unknownBioStatus(code string) bool {
 	return code == "" || code == "0" || code == "1" || code == "2"
 }
 
-// UnknownBehaviour reports whether an OCC_COMPORTEMENT code says nothing: "", 0 inconnu
+// unknownBehaviour reports whether an OCC_COMPORTEMENT code says nothing: "", 0 inconnu
 // (NSP), 1 non renseigné.
-func UnknownBehaviour(code string) bool {
+func unknownBehaviour(code string) bool {
 	return code == "" || code == "0" || code == "1" || code == "NSP"
 }
 

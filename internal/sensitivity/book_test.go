@@ -110,7 +110,7 @@ func TestEvaluateIsTheHighest(t *testing.T) {
 		plain := false // some rule of that level asks for no review
 		for _, r := range rules {
 			if r.Level > 0 && slices.Contains(f.Lineage, r.CdNom) && r.fits(&f) {
-				review := r.Condition != "" || r.BioStatus != "" && UnknownBioStatus(f.BioStatus) || r.Behaviour != "" && UnknownBehaviour(f.Behaviour)
+				review := r.Condition != "" || r.BioStatus != "" && unknownBioStatus(f.BioStatus) || r.Behaviour != "" && unknownBehaviour(f.Behaviour)
 				switch {
 				case r.Level > level:
 					level, plain = r.Level, !review

@@ -239,17 +239,4 @@ func TestArchiveTableIsFound(t *testing.T) {
 			t.Errorf("%s: %s, wanted %s", name, r.Entry(), want)
 		}
 	}
-	b := readShared(t, "data/sources/dwca/archive-occ.zip")
-	list, err := Entries(bytes.NewReader(b), int64(len(b)), "archive-occ.zip")
-	if err != nil || len(list) == 0 {
-		t.Fatalf("%v %v", list, err)
-	}
-	for _, e := range list {
-		if strings.HasSuffix(e.Name, "/") {
-			t.Errorf("a folder is listed: %s", e.Name)
-		}
-		if e.Name == "archive-occ/DarwinCore.txt" && e.Size < 300000 {
-			t.Errorf("%s has %d bytes", e.Name, e.Size)
-		}
-	}
 }

@@ -31,6 +31,8 @@ type source struct {
 	count *counter
 	size  int64
 	entry string
+	// others are the entries as much a table as the one read.
+	others []string
 
 	enc  Encoding
 	sure bool   // false while all bytes were ASCII: the encoding does not matter yet
@@ -129,29 +131,6 @@ func (g *guarded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Entry is a file in a zip archive. Size is what the archive says, once uncompressed.
-type Entry struct {
-	Name string
-	Size int64
-}
-
-// Entries lists the files of a zip archive, folders apart. Errors: Invalid when r is no zip
-// archive or is damaged; otherwise those of r.
-func Entries(r io.ReaderAt, size int64, name string) ([]Entry, error) {
-	s := &source{name: name, count: &counter{}}
-	z, err := s.zip(r, size)
-	if err != nil {
-		return nil, err
-	}
-	var out []Entry
-	for _, f := range z.File {
-		if !f.FileInfo().IsDir() {
-			out = append(out, Entry{strings.ToValidUTF8(f.Name, "\uFFFD"), int64(min(f.UncompressedSize64, 1<<62))})
-		}
-	}
-	return out, nil
-}
-
 func (s *source) zip(r io.ReaderAt, size int64) (*zip.Reader, error) {
 	c := &counterAt{r: r}
 	z, err := zip.NewReader(c, size)
@@ -232,6 +211,11 @@ func (s *source) pick(z *zip.Reader, name string) (*zip.File, error) {
 		k := tableRank(f)
 		if k > rank || k == rank && k > 0 && f.UncompressedSize64 > best.UncompressedSize64 {
 			best, rank = f, k
+		}
+	}
+	for _, f := range z.File {
+		if rank > 0 && f != best && tableRank(f) == rank {
+			s.others = append(s.others, strings.ToValidUTF8(f.Name, "\uFFFD"))
 		}
 	}
 	if best == nil {

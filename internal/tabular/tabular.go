@@ -248,6 +248,10 @@ func (r *Reader) Encoding() Encoding { return r.src.encoding() }
 // Entry returns the name of the table read inside a zip, empty otherwise.
 func (r *Reader) Entry() string { return r.src.entry }
 
+// Others returns the names of the tables that the zip holds beside the one read, when Options
+// named none: what is left unread, for the caller to tell.
+func (r *Reader) Others() []string { return r.src.others }
+
 // Offset returns how many bytes were read of the Size bytes of the file, or of the zip's
 // entry: compressed bytes, for a progress bar. It runs ahead of the rows by one buffer.
 func (r *Reader) Offset() int64 { return r.src.offset() }

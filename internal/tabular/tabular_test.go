@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -247,9 +248,13 @@ func TestArchives(t *testing.T) {
 			t.Errorf("%s: %d of %d bytes", why, r.Offset(), r.Size())
 		}
 	}
-	r := open(t, zipped(t, "small.csv", "x;y\n9;9\n", "large.csv", table), "two", Options{Entry: "small.csv"})
-	if d := cmp.Diff([]string{"2|9|9"}, rows(t, r)); d != "" {
-		t.Error(d)
+	two := zipped(t, "small.csv", "x;y\n9;9\n", "large.csv", table, "LISEZMOI.txt", "Bonjour.", "photo.jpg", "x")
+	if got := open(t, two, "two", Options{}).Others(); !slices.Equal(got, []string{"small.csv"}) {
+		t.Errorf("left unread: %v", got)
+	}
+	r := open(t, two, "two", Options{Entry: "small.csv"})
+	if d := cmp.Diff([]string{"2|9|9"}, rows(t, r)); d != "" || r.Others() != nil {
+		t.Error(d, r.Others())
 	}
 }
 

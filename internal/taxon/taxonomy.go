@@ -30,7 +30,7 @@ type Taxonomy struct {
 	synonyms             []CdNom
 	lineages             []atomic.Pointer[[]CdNom]
 
-	scientific, vernacular nameIndex
+	scientific nameIndex
 }
 
 // row is a name without its strings. Its text is scientific name, author, full name (none
@@ -585,22 +585,5 @@ func (t *Taxonomy) scientificNames(i int32, add func(string)) {
 	}
 	if t.rows[i].full > 0 {
 		add(Fold(n.FullName))
-	}
-}
-
-// ByVernacular returns the taxa one of whose French or English names is exactly this one,
-// given as Fold gives it.
-func (t *Taxonomy) ByVernacular(folded string) []CdRef {
-	t.vernacular.build(len(t.rows), t.vernacularNames)
-	return t.vernacular.refs(t, folded, t.vernacularNames)
-}
-
-func (t *Taxonomy) vernacularNames(i int32, add func(string)) {
-	n := t.name(i)
-	for v := range splitVernacular(n.Vernacular) {
-		add(Fold(v))
-	}
-	for v := range splitVernacular(n.VernacularEN) {
-		add(Fold(v))
 	}
 }

@@ -13,14 +13,14 @@ import (
 // Reference is one loaded version of a reference. Loading the same content twice (same kind,
 // name and SHA-256) changes nothing.
 type Reference struct {
-	ID       int64
-	Kind     string // taxref, withdrawn, statuses, sensitivity, areas
-	Name     string // file name, without folder
-	Version  string // as given or found in the file's name: "v17", "2019"
-	SHA256   string
-	Rows     int
-	LoadedAt time.Time
-	Current  bool
+	ID       int64     `json:"id"`
+	Kind     string    `json:"kind"`    // taxref, withdrawn, statuses, sensitivity, areas
+	Name     string    `json:"name"`    // file name, without folder
+	Version  string    `json:"version"` // as given or found in the file's name: "v17", "2019"
+	SHA256   string    `json:"sha256"`
+	Rows     int       `json:"rows"`
+	LoadedAt time.Time `json:"loaded_at"`
+	Current  bool      `json:"current"`
 }
 
 const referenceColumns = `id, kind, name, version, sha256, row_count, loaded_at, current`
@@ -44,16 +44,6 @@ func (db *DB) References(ctx context.Context) (list []Reference, err error) {
 		list = append(list, r)
 	}
 	return list, classify(rows.Err())
-}
-
-// HasReference reports whether a file of this kind with this content is loaded already, and
-// is the version in force.
-func (db *DB) HasReference(ctx context.Context, kind, sha256 string) (_ bool, err error) {
-	defer fault.Wrap(&err, "vault.HasReference(%s)", kind)
-	var n int
-	err = db.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM reference WHERE kind = $1 AND sha256 = $2 AND current = 1`,
-		kind, sha256).Scan(&n)
-	return n > 0, classify(err)
 }
 
 // The Put methods store one version of a reference in one transaction; rows of an error end

@@ -31,11 +31,6 @@ func testReferences(t *testing.T, open func(t *testing.T) *vault.DB) {
 	if diff := cmp.Diff(first, again); diff != "" {
 		t.Errorf("the same content changed something: %s", diff)
 	}
-	for sha, want := range map[string]bool{"aa": true, "bb": false} {
-		if got := must(db.HasReference(ctx, "statuses", sha))(t); got != want {
-			t.Errorf("HasReference(%s) = %v", sha, got)
-		}
-	}
 	broken := errors.New("line 3 is broken")
 	if _, err := db.PutStatuses(ctx, ref("statuses", "lrr.csv", "bb"), seq(broken, status, status)); !errors.Is(err, broken) {
 		t.Errorf("error of the rows: %v", err)
