@@ -30,14 +30,13 @@ import (
 
 // Atlas reads one snapshot. It is safe for concurrent use.
 //
-// Short forms of taxa and areas and the words of names stay in memory (about 1 kB for each
-// taxon); sheets and packed figures are read when asked, one indexed read each.
+// Short forms of taxa and areas and the words of names stay in memory, packed (about 400 bytes
+// for each taxon); sheets and packed figures are read when asked, one indexed read each.
 type Atlas struct {
 	pool  *sqlitex.Pool
 	meta  Meta
-	heads []head        // in order of CdRef
-	cds   []taxon.CdRef // of heads
-	areas []area        // by area number
+	taxa  headTable
+	areas []area // by area number
 
 	areaOf map[geo.AreaKey]int32
 	byKind map[geo.Kind][]int32 // in order of name
@@ -46,17 +45,6 @@ type Atlas struct {
 	homeOnce sync.Once
 	home     *HomeSheet
 	homeErr  error
-}
-
-// head is a taxon in memory, with what filters and orders need.
-type head struct {
-	TaxonHead
-	species bool
-	parent  int32
-	lo, hi  int32  // numbers, in a walk of the tree, of the taxa below
-	words   string // folded names, each after a newline
-	name    int32  // rank by French name
-	sci     int32  // rank by scientific name
 }
 
 // area is an area in memory.
@@ -68,6 +56,12 @@ type area struct {
 
 // Connections of one snapshot: readers are short, and each keeps its own page cache.
 const connections = 4
+
+// pageCache is the page cache of one connection in kB. It has to hold the inner pages of the
+// few trees read at each request, no more: the leaves come from the kernel's own cache, which
+// keeps the same pages once for all and gives them up when memory is short. A larger one
+// only made the second copy larger (45 MB at start with 8 MB for each connection).
+const pageCache = "512"
 
 // Open opens the snapshot file at path, read-only. NotFound when there is no such file,
 // Invalid when it is no snapshot of a format this program reads.
@@ -84,7 +78,7 @@ func Open(path string) (a *Atlas, err error) {
 	pool, err := sqlitex.NewPool(uri, sqlitex.PoolOptions{
 		Flags: sqlite.OpenReadOnly | sqlite.OpenURI, PoolSize: connections,
 		PrepareConn: func(c *sqlite.Conn) error {
-			return sqlitex.ExecuteTransient(c, "PRAGMA cache_size = -8192", nil)
+			return sqlitex.ExecuteTransient(c, "PRAGMA cache_size = -"+pageCache, nil)
 		}})
 	if err != nil {
 		return nil, err
@@ -141,84 +135,6 @@ func (a *Atlas) load(ctx context.Context) error {
 		return err
 	}
 	return a.loadSearch(ctx)
-}
-
-func (a *Atlas) loadTaxa(ctx context.Context) error {
-	var parents []taxon.CdRef
-	err := a.query(ctx, `SELECT cd_ref, parent_cd_ref, taxon_rank, scientific_name, author, vernacular_name, vernacular_name_en,
-		public_group, is_species, observations, first_year, last_year, red_list, red_list_type, protected, threatened,
-		sensitive, ten_day_periods FROM taxon ORDER BY cd_ref`, func(s *sqlite.Stmt) error {
-		h := head{TaxonHead: TaxonHead{CdRef: taxon.CdRef(s.ColumnInt(0)), Rank: taxon.Rank(s.ColumnText(2)),
-			ScientificName: s.ColumnText(3), Author: s.ColumnText(4), Vernacular: s.ColumnText(5), VernacularEN: s.ColumnText(6),
-			Group: s.ColumnText(7), Observations: s.ColumnInt(9), FirstYear: s.ColumnInt(10), LastYear: s.ColumnInt(11),
-			RedList: s.ColumnText(12), RedListOf: s.ColumnText(13), Protected: s.ColumnBool(14), Threatened: s.ColumnBool(15),
-			Sensitive: s.ColumnBool(16)}, species: s.ColumnBool(8), parent: -1}
-		splitInts(s.ColumnText(17), h.TenDays[:])
-		h.words = "\n" + taxon.Fold(h.Vernacular) + "\n" + taxon.Fold(h.ScientificName)
-		a.heads, a.cds = append(a.heads, h), append(a.cds, h.CdRef)
-		parents = append(parents, taxon.CdRef(s.ColumnInt(1)))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	children := make([][]int32, len(a.heads))
-	var roots []int32
-	for i, cd := range parents {
-		if p, ok := a.headOf(cd); ok {
-			a.heads[i].parent = p
-			children[p] = append(children[p], int32(i))
-		} else {
-			roots = append(roots, int32(i))
-		}
-	}
-	next := int32(0)
-	var walk func(i int32, depth int)
-	walk = func(i int32, depth int) {
-		a.heads[i].lo = next
-		next++
-		for _, c := range children[i] {
-			if depth < 200 {
-				walk(c, depth+1)
-			}
-		}
-		a.heads[i].hi = next
-	}
-	for _, r := range roots {
-		walk(r, 0)
-	}
-	fold := func(name string) string { return taxon.Fold(name) }
-	rank(a.heads, func(h *head) string { return fold(h.Name()) }, func(h *head, r int32) { h.name = r })
-	rank(a.heads, func(h *head) string { return fold(h.ScientificName) }, func(h *head, r int32) { h.sci = r })
-	return nil
-}
-
-// rank gives every head its place in the order of a key.
-func rank(heads []head, key func(*head) string, set func(*head, int32)) {
-	keys := make([]string, len(heads))
-	for i := range heads {
-		keys[i] = key(&heads[i])
-	}
-	for r, i := range ordered(len(heads), func(a, b int) int { return cmp.Or(strings.Compare(keys[a], keys[b]), cmp.Compare(a, b)) }) {
-		set(&heads[i], int32(r))
-	}
-}
-
-func splitInts(s string, out []int) {
-	k := 0
-	for i := 0; i < len(s) && k < len(out); i++ {
-		if s[i] == ',' {
-			k++
-			continue
-		}
-		out[k] = out[k]*10 + int(s[i]-'0')
-	}
-}
-
-// headOf finds a taxon among the heads.
-func (a *Atlas) headOf(cd taxon.CdRef) (int32, bool) {
-	i, ok := slices.BinarySearch(a.cds, cd)
-	return int32(i), ok
 }
 
 func (a *Atlas) loadAreas(ctx context.Context) error {
@@ -321,18 +237,18 @@ func (a *Atlas) Resolve(ctx context.Context, cd taxon.CdNom) (ref taxon.CdRef, e
 
 // Taxa returns the species below cd (0: all) that pass the filter, and how many there are.
 func (a *Atlas) Taxa(ctx context.Context, under taxon.CdRef, f ListFilter) ([]TaxonRow, int, error) {
-	lo, hi := int32(0), int32(len(a.heads))
+	lo, hi := int32(0), int32(len(a.taxa.rows))
 	if under != 0 {
-		i, ok := a.headOf(under)
+		i, ok := a.taxa.find(under)
 		if !ok {
 			return nil, 0, fault.Say(fault.NotFound, "atlas.notaxon", int(under))
 		}
-		lo, hi = a.heads[i].lo, a.heads[i].hi
+		lo, hi = a.taxa.rows[i].lo, a.taxa.rows[i].hi
 	}
 	rows := make([]listRow, 0, 256)
-	for i := range a.heads {
-		if h := &a.heads[i]; h.species && h.lo >= lo && h.lo < hi {
-			rows = append(rows, listRow{head: int32(i), n: h.Observations, first: h.FirstYear, last: h.LastYear})
+	for i := range a.taxa.rows {
+		if h := &a.taxa.rows[i]; h.is(isSpecies) && h.lo >= lo && h.lo < hi {
+			rows = append(rows, listRow{head: int32(i), n: h.n, first: h.first, last: h.last})
 		}
 	}
 	page, total := a.list(rows, f)
@@ -341,22 +257,23 @@ func (a *Atlas) Taxa(ctx context.Context, under taxon.CdRef, f ListFilter) ([]Ta
 
 // listRow is a species with the figures of a place.
 type listRow struct {
-	head           int32
-	n, first, last int
-	days           unpacker // of the place; none: the taxon's own
+	head        int32
+	n           int32
+	first, last int16
+	days        []byte // of the place, packed; none: the taxon's own
 }
 
 // list filters, orders and cuts a species list.
 func (a *Atlas) list(rows []listRow, f ListFilter) ([]TaxonRow, int) {
 	q := taxon.Fold(f.Query)
 	rows = slices.DeleteFunc(rows, func(r listRow) bool {
-		h := &a.heads[r.head]
-		return f.Group != "" && h.Group != f.Group ||
-			f.Status == "protected" && !h.Protected || f.Status == "threatened" && !h.Threatened ||
-			r.last < f.SinceYear || q != "" && !strings.Contains(h.words, q)
+		h := &a.taxa.rows[r.head]
+		return f.Group != "" && a.taxa.terms[h.group] != f.Group ||
+			f.Status == "protected" && !h.is(isProtected) || f.Status == "threatened" && !h.is(isThreatened) ||
+			int(r.last) < f.SinceYear || q != "" && !strings.Contains(a.taxa.words(h), q)
 	})
 	slices.SortFunc(rows, func(x, y listRow) int {
-		p, q := &a.heads[x.head], &a.heads[y.head]
+		p, q := &a.taxa.rows[x.head], &a.taxa.rows[y.head]
 		switch f.Order {
 		case "name":
 			return cmp.Compare(p.name, q.name)
@@ -375,11 +292,11 @@ func (a *Atlas) list(rows []listRow, f ListFilter) ([]TaxonRow, int) {
 	}
 	out := make([]TaxonRow, 0, hi-lo)
 	for _, r := range rows[lo:hi] {
-		row := TaxonRow{a.heads[r.head].TaxonHead}
-		row.Observations, row.FirstYear, row.LastYear = r.n, r.first, r.last
-		if r.days.b != nil {
+		row := TaxonRow{a.taxa.head(r.head)}
+		row.Observations, row.FirstYear, row.LastYear = int(r.n), int(r.first), int(r.last)
+		if r.days != nil {
 			row.TenDays = [36]int{}
-			unpackDays(&r.days, &row.TenDays)
+			unpackDays(&unpacker{b: r.days}, &row.TenDays)
 		}
 		out = append(out, row)
 	}
@@ -492,8 +409,8 @@ func (a *Atlas) AreaTaxa(ctx context.Context, key geo.AreaKey, f ListFilter) (pa
 	}
 	rows := make([]listRow, 0, a.areas[i].Taxa)
 	if err := eachTaxon(b, func(t taxonTally, days *unpacker) {
-		if k, ok := a.headOf(taxon.CdRef(t.cd)); ok {
-			rows = append(rows, listRow{head: k, n: int(t.n), first: int(t.first), last: int(t.last), days: *days})
+		if k, ok := a.taxa.find(taxon.CdRef(t.cd)); ok {
+			rows = append(rows, listRow{head: k, n: int32(t.n), first: t.first, last: t.last, days: days.b})
 		}
 	}); err != nil {
 		return nil, 0, err
@@ -541,8 +458,9 @@ func (a *Atlas) Outlines(ctx context.Context, kind geo.Kind, box orb.Bound, f fu
 	sql, args := "SELECT id, geom FROM area WHERE kind = ?1 ORDER BY id", []any{kind.String()}
 	if box != (orb.Bound{}) {
 		// The index keeps 32-bit bounds, rounded outwards: a few areas too many, never one missing.
-		sql = `SELECT area.id, area.geom FROM rtree_area_geom AS r JOIN area ON area.id = r.id
-			WHERE r.maxx >= ?2 AND r.minx <= ?3 AND r.maxy >= ?4 AND r.miny <= ?5 AND area.kind = ?1 ORDER BY area.id`
+		// Numbers are sorted, not outlines: a join would have them all in memory, and in a file beyond.
+		sql = `SELECT id, geom FROM area WHERE kind = ?1 AND id IN (SELECT id FROM rtree_area_geom
+			WHERE maxx >= ?2 AND minx <= ?3 AND maxy >= ?4 AND miny <= ?5) ORDER BY id`
 		args = append(args, box.Min[0], box.Max[0], box.Min[1], box.Max[1])
 	}
 	return a.query(ctx, sql, func(s *sqlite.Stmt) error {

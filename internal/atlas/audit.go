@@ -114,11 +114,11 @@ func (a *Atlas) auditTaxa(ctx context.Context, taxa map[taxon.CdRef]tally, out *
 			out.Problems = append(out.Problems, fmt.Sprintf("cube rows of taxon %d are below no taxon", cd))
 		}
 	}
-	for i := range a.heads {
-		h := &a.heads[i]
-		sum, ok := sums[h.CdRef]
-		if ok && (int(sum.n) != h.Observations || int(sum.first) != h.FirstYear || int(sum.last) != h.LastYear) {
-			out.Problems = append(out.Problems, fmt.Sprintf("taxon %d: figures %d, cube %d", h.CdRef, h.Observations, sum.n))
+	for i, cd := range a.taxa.cds {
+		h := &a.taxa.rows[i]
+		sum, ok := sums[cd]
+		if ok && (int64(sum.n) != int64(h.n) || int(sum.first) != int(h.first) || int(sum.last) != int(h.last)) {
+			out.Problems = append(out.Problems, fmt.Sprintf("taxon %d: figures %d, cube %d", cd, h.n, sum.n))
 		}
 	}
 	return nil

@@ -3,12 +3,14 @@ package atlas
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"sort"
 	"strings"
 
 	"zombiezen.com/go/sqlite"
 
+	"garrigue/internal/fault"
 	"garrigue/internal/geo"
 	"garrigue/internal/taxon"
 )
@@ -16,24 +18,25 @@ import (
 // searchIndex finds names by the beginnings of their words. It lives in memory: a prefix of
 // one letter meets a tenth of the names, which a full-text index in the file answers in tens
 // of milliseconds and a sorted array of words in a fraction of one.
+//
+// Names are kept end to end in one string and known by where they begin: no pointer for each.
 type searchIndex struct {
-	names []nameEntry
-	words []wordRef // in order of what follows each word's beginning
-	vocab []span    // the distinct words, in order
+	text  string      // for each name: as written, then folded
+	names []nameEntry // and one more, where the text ends
+	words []wordRef   // in order of what follows each word's beginning
+	vocab []span      // the distinct words, in order, and one more where words end
 }
 
-// span is a word and the names that have it.
+// span is a distinct word: where the names that have it begin, in words, and its length.
 type span struct {
-	word   string
-	lo, hi int32 // in words
+	lo   int32
+	size int32
 }
 
-// nameEntry is one name of a taxon (head ≥ 0) or an area (area ≥ 0).
+// nameEntry is one name of a taxon (owner ≥ 0, a head) or of an area (-1 - its number).
 type nameEntry struct {
-	text   string // as written
-	folded string
-	head   int32
-	area   int32
+	at, folded uint32 // where it begins, as written and folded
+	owner      int32
 }
 
 // wordRef is the beginning of a word in a folded name.
@@ -42,13 +45,30 @@ type wordRef struct {
 	at   uint16
 }
 
-func (x *searchIndex) tail(w wordRef) string { return x.names[w.name].folded[w.at:] }
+func (x *searchIndex) written(name int32) string {
+	return x.text[x.names[name].at:x.names[name].folded]
+}
+
+func (x *searchIndex) folded(name int32) string {
+	return x.text[x.names[name].folded:x.names[name+1].at]
+}
+
+func (x *searchIndex) tail(w wordRef) string { return x.folded(w.name)[w.at:] }
 
 func (a *Atlas) loadSearch(ctx context.Context) error {
 	x := &searchIndex{}
+	var text []byte
+	add := func(written, folded string, owner int32) {
+		at := uint32(len(text))
+		text = append(append(text, written...), folded...)
+		x.names = append(x.names, nameEntry{at: at, folded: at + uint32(len(written)), owner: owner})
+	}
 	err := a.query(ctx, "SELECT cd_ref, name, folded FROM taxon_name ORDER BY id", func(s *sqlite.Stmt) error {
-		if i, ok := a.headOf(taxon.CdRef(s.ColumnInt(0))); ok {
-			x.names = append(x.names, nameEntry{text: s.ColumnText(1), folded: s.ColumnText(2), head: i, area: -1})
+		if i, ok := a.taxa.find(taxon.CdRef(s.ColumnInt(0))); ok {
+			add(s.ColumnText(1), s.ColumnText(2), i)
+		}
+		if len(text) > math.MaxInt32 {
+			return fault.Say(fault.Invalid, "atlas.notours")
 		}
 		return nil
 	})
@@ -57,13 +77,22 @@ func (a *Atlas) loadSearch(ctx context.Context) error {
 	}
 	for _, kind := range []geo.Kind{geo.Commune, geo.Department, geo.Region} {
 		for _, i := range a.byKind[kind] {
-			x.names = append(x.names, nameEntry{text: a.areas[i].Name, folded: a.areas[i].folded, head: -1, area: i})
+			add(a.areas[i].Name, a.areas[i].folded, -1-i)
 		}
 	}
-	for i := range x.names {
-		f := x.names[i].folded
+	x.names = slices.Clone(append(x.names, nameEntry{at: uint32(len(text))}))
+	x.text = string(text)
+	x.split()
+	a.index = x
+	return nil
+}
+
+// split finds and sorts the words of the names.
+func (x *searchIndex) split() {
+	for i := range int32(len(x.names) - 1) {
+		f := x.folded(i)
 		for at := 0; at < len(f) && at < 1<<16; {
-			x.words = append(x.words, wordRef{int32(i), uint16(at)})
+			x.words = append(x.words, wordRef{i, uint16(at)})
 			next := strings.IndexByte(f[at:], ' ')
 			if next < 0 {
 				break
@@ -71,22 +100,22 @@ func (a *Atlas) loadSearch(ctx context.Context) error {
 			at += next + 1
 		}
 	}
+	x.words = slices.Clone(x.words)
 	slices.SortFunc(x.words, func(p, q wordRef) int {
 		if c := strings.Compare(x.tail(p), x.tail(q)); c != 0 {
 			return c
 		}
 		return cmp.Compare(p.name, q.name)
 	})
+	last := ""
 	for i := range x.words {
 		word, _, _ := strings.Cut(x.tail(x.words[i]), " ")
-		if k := len(x.vocab) - 1; k >= 0 && x.vocab[k].word == word {
-			x.vocab[k].hi++
-			continue
+		if i == 0 || word != last {
+			x.vocab = append(x.vocab, span{int32(i), int32(len(word))})
+			last = word
 		}
-		x.vocab = append(x.vocab, span{word, int32(i), int32(i) + 1})
 	}
-	a.index = x
-	return nil
+	x.vocab = slices.Clone(append(x.vocab, span{lo: int32(len(x.words))}))
 }
 
 // match is how well a name answers: lower is better.
@@ -127,13 +156,13 @@ func (a *Atlas) Search(ctx context.Context, q string, limit int) ([]Hit, error) 
 }
 
 func (a *Atlas) hit(m match) Hit {
-	e := &a.index.names[m.name]
-	if e.head >= 0 {
-		h := a.heads[e.head].TaxonHead
-		return Hit{Kind: "taxon", Taxon: &h, Matched: e.text, N: h.Observations}
+	owner, matched := a.index.names[m.name].owner, a.index.written(m.name)
+	if owner >= 0 {
+		h := a.taxa.head(owner)
+		return Hit{Kind: "taxon", Taxon: &h, Matched: matched, N: h.Observations}
 	}
-	own := &a.areas[e.area]
-	hit := Hit{Kind: own.Area.Kind().String(), Area: own.Area, AreaName: own.Name, Matched: e.text, N: own.N}
+	own := &a.areas[-1-owner]
+	hit := Hit{Kind: own.Area.Kind().String(), Area: own.Area, AreaName: own.Name, Matched: matched, N: own.N}
 	if p, ok := a.areaOf[own.parent]; ok {
 		hit.Parent = a.areas[p].Name
 	}
@@ -152,7 +181,7 @@ func (a *Atlas) matches(q string, limit int) []match {
 		class := uint8(wordStart)
 		if w.at == 0 {
 			class = nameStart
-			if len(x.names[w.name].folded) == len(q) {
+			if len(x.folded(w.name)) == len(q) {
 				class = exactName
 			}
 		}
@@ -178,7 +207,7 @@ func (x *searchIndex) from(prefix string) []wordRef {
 
 // hasAll reports whether each word typed begins some word of the name.
 func (x *searchIndex) hasAll(name int32, words []string) bool {
-	f := x.names[name].folded
+	f := x.folded(name)
 	for _, w := range words {
 		if !strings.HasPrefix(f, w) && !strings.Contains(f, " "+w) {
 			return false
@@ -208,18 +237,19 @@ func (c *collector) order(p, q match) int {
 }
 
 func (c *collector) add(name int32, class uint8) {
-	e := &c.a.index.names[name]
+	names := c.a.index.names
+	owner := names[name].owner
 	m := match{name: name, class: class}
-	if e.head >= 0 {
-		m.n = c.a.heads[e.head].Observations
+	if owner >= 0 {
+		m.n = int(c.a.taxa.rows[owner].n)
 	} else {
-		m.n = c.a.areas[e.area].N
+		m.n = c.a.areas[-1-owner].N
 	}
 	if len(c.best) == c.limit && c.order(c.best[len(c.best)-1], m) <= 0 {
 		return
 	}
 	for i, o := range c.best {
-		if p := &c.a.index.names[o.name]; p.head == e.head && p.area == e.area {
+		if names[o.name].owner == owner {
 			if c.order(o, m) <= 0 {
 				return
 			}
@@ -246,11 +276,11 @@ func (a *Atlas) nearMatches(q string, limit int) []match {
 		return nil
 	}
 	others := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == key })
-	for _, v := range x.vocab {
-		if !nearPrefix(key, v.word) {
+	for i, v := range x.vocab[:len(x.vocab)-1] {
+		if !nearPrefix(key, x.tail(x.words[v.lo])[:v.size]) {
 			continue
 		}
-		for _, w := range x.words[v.lo:v.hi] {
+		for _, w := range x.words[v.lo:x.vocab[i+1].lo] {
 			if x.hasAll(w.name, others) {
 				c.add(w.name, nearName)
 			}

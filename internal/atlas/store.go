@@ -1,9 +1,12 @@
 package atlas
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,9 +15,9 @@ import (
 // Store gives the current snapshot of a folder and follows it: a new one is served within
 // about a second of its Swap, without a restart; the old one closes once nobody reads it.
 //
-// It has no goroutine: the pointer is looked at when a snapshot is asked for, at most twice
-// a second, and the reader who finds it changed opens the new one while others go on with
-// the old.
+// It has no lasting goroutine: the pointer is looked at when a snapshot is asked for, at most
+// twice a second. One found changed is opened and prepared aside, while every reader, the one
+// who found it included, goes on with the old.
 type Store struct {
 	dir *Dir
 	log *slog.Logger
@@ -24,8 +27,9 @@ type Store struct {
 	closed  bool
 
 	looking sync.Mutex
-	looked  atomic.Int64 // when, Unix nanoseconds
-	seen    os.FileInfo  // the pointer as of current; guarded by looking
+	looked  atomic.Int64   // when, Unix nanoseconds
+	seen    os.FileInfo    // the pointer as of current; guarded by looking
+	prepare []func(*Atlas) // guarded by looking
 }
 
 // opened is a snapshot with its readers; the store itself is one.
@@ -61,10 +65,33 @@ func OpenStore(dir string, log *slog.Logger) (*Store, error) {
 // Acquire returns the current snapshot and what to call when done with it, once.
 func (s *Store) Acquire() (*Atlas, func()) {
 	if now := time.Now().UnixNano(); now-s.looked.Load() > int64(lookEvery) && s.looking.TryLock() {
-		s.look()
-		s.looked.Store(time.Now().UnixNano())
-		s.looking.Unlock()
+		s.looked.Store(now)
+		if fi := s.changed(); fi == nil {
+			s.looking.Unlock()
+		} else {
+			go func() {
+				defer s.looking.Unlock()
+				s.follow(fi)
+			}()
+		}
 	}
+	return s.hold()
+}
+
+// Prepare has f called with the present snapshot now, and with each new one before anybody
+// gets it: f makes ahead what the first visitor would wait for. It must not ask this store
+// for a snapshot, nor keep the one it is given longer than it runs.
+func (s *Store) Prepare(f func(*Atlas)) {
+	s.looking.Lock() // no new one comes meanwhile
+	defer s.looking.Unlock()
+	s.prepare = append(s.prepare, f)
+	a, release := s.hold()
+	defer release()
+	f(a)
+}
+
+// hold returns the current snapshot and counts one more reader of it.
+func (s *Store) hold() (*Atlas, func()) {
 	s.mu.Lock()
 	o := s.current
 	o.readers++
@@ -94,13 +121,18 @@ func (s *Store) stat() os.FileInfo {
 	return fi
 }
 
-// look opens the snapshot the pointer names when it changed. A snapshot that cannot be
-// opened leaves the present one in service.
-func (s *Store) look() {
+// changed returns the pointer when it is another one than that last followed.
+func (s *Store) changed() os.FileInfo {
 	fi := s.stat()
 	if fi == nil || s.seen != nil && os.SameFile(fi, s.seen) && fi.ModTime().Equal(s.seen.ModTime()) && fi.Size() == s.seen.Size() {
-		return
+		return nil
 	}
+	return fi
+}
+
+// follow opens the snapshot the pointer names, prepares it and puts it in service. One that
+// cannot be opened leaves the present one there.
+func (s *Store) follow(fi os.FileInfo) {
 	started := time.Now()
 	id, err := s.dir.Current()
 	if err != nil {
@@ -114,7 +146,7 @@ func (s *Store) look() {
 	if same {
 		return
 	}
-	a, err := Open(s.dir.Path(id))
+	a, err := s.ready(id)
 	if err != nil {
 		s.log.Error("atlas: open", "id", id, "err", err)
 		return
@@ -128,9 +160,31 @@ func (s *Store) look() {
 	s.release(old)
 }
 
+// ready opens a snapshot and prepares it. A panic is an error here: no request stands above to
+// catch it, and a file that is damaged must not end the service of the present one.
+func (s *Store) ready(id string) (a *Atlas, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			err = fmt.Errorf("panic: %v\n%s", e, debug.Stack())
+			if a != nil {
+				err = errors.Join(err, a.Close())
+			}
+		}
+	}()
+	if a, err = Open(s.dir.Path(id)); err != nil {
+		return nil, err
+	}
+	for _, f := range s.prepare {
+		f(a)
+	}
+	return a, nil
+}
+
 // Close gives up the store's own hold on the snapshot; the file closes with its last reader.
 // No Acquire may follow.
 func (s *Store) Close() error {
+	s.looking.Lock() // what is being opened gets to its end
+	defer s.looking.Unlock()
 	s.mu.Lock()
 	o, closed := s.current, s.closed
 	s.closed = true

@@ -1,11 +1,14 @@
 package atlas_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -223,4 +226,104 @@ func TestStoreConcurrent(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
+}
+
+// TestStorePrepares: what is made ahead is made for the present snapshot at once, and for a new
+// one while readers still get the old.
+func TestStorePrepares(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	path := t.TempDir()
+	first := put(t, path, "first", 7)
+	s, err := atlas.OpenStore(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began, goOn := make(chan string, 2), make(chan struct{})
+	close(goOn)
+	s.Prepare(func(a *atlas.Atlas) {
+		if _, err := a.Home(context.Background()); err != nil {
+			t.Error(err)
+		}
+		began <- a.Meta().ID
+		<-goOn
+	})
+	if got := <-began; got != first {
+		t.Fatalf("prepared %s, want the present one, %s", got, first)
+	}
+	goOn = make(chan struct{})
+	second := put(t, path, "second", 7)
+	served := func() string {
+		a, done := s.Acquire()
+		defer done()
+		return a.Meta().ID
+	}
+	for stop := time.After(5 * time.Second); ; {
+		if got := served(); got != first {
+			t.Fatalf("%s is served before it is prepared", got)
+		}
+		select {
+		case got := <-began:
+			if got != second {
+				t.Fatalf("prepared %s, want %s", got, second)
+			}
+		case <-time.After(20 * time.Millisecond):
+			continue
+		case <-stop:
+			t.Fatal("the new snapshot was never prepared")
+		}
+		break
+	}
+	if got := served(); got != first {
+		t.Errorf("%s is served while it is being prepared", got)
+	}
+	close(goOn)
+	for stop := time.Now().Add(5 * time.Second); served() != second; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(stop) {
+			t.Fatal("the prepared snapshot is not served")
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStoreSurvives: a new snapshot that makes the program panic is reported and not served.
+func TestStoreSurvives(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	path := t.TempDir()
+	first := put(t, path, "first", 7)
+	var said bytes.Buffer
+	s, err := atlas.OpenStore(path, slog.New(slog.NewTextHandler(&said, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := make(chan struct{}, 1)
+	s.Prepare(func(a *atlas.Atlas) {
+		if a.Meta().ID != first {
+			tried <- struct{}{}
+			panic("a damaged file")
+		}
+	})
+	put(t, path, "second", 7)
+	for stop := time.Now().Add(5 * time.Second); len(tried) == 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(stop) {
+			t.Fatal("the new snapshot was never tried")
+		}
+		_, done := s.Acquire()
+		done()
+	}
+	a, done := s.Acquire()
+	if a.Meta().ID != first {
+		t.Errorf("%s is served, want %s", a.Meta().ID, first)
+	}
+	if _, err := a.Home(context.Background()); err != nil {
+		t.Error(err)
+	}
+	done()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(said.String(), "a damaged file") {
+		t.Errorf("nothing is said of it: %s", said.String())
+	}
 }

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"sort"
+	"strings"
 
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
@@ -97,15 +99,35 @@ func printReport(e *env, r ingest.Report) {
 	}
 	e.say(key, r.File, i18n.T(e.lang, "format."+r.Format), r.Seconds)
 	e.say("import.counts", r.Read, r.Created, r.Updated, r.Unchanged, r.Rejected)
+	// Named after the file by default: under another name the same rows would be other
+	// observations.
+	if len(r.Datasets) > 0 {
+		e.say("import.dataset", listed(r.Datasets))
+	}
+	if len(r.LeftOut) > 0 {
+		e.say("import.leftout", r.Table, listed(r.LeftOut))
+	}
 	for _, k := range sortedKeys(r.Held) {
 		e.say("import.held", r.Held[k], i18n.T(e.lang, "hold."+k))
 	}
 	for _, k := range sortedKeys(r.Warnings) {
 		e.say("import.warning", r.Warnings[k], k, i18n.T(e.lang, "quality."+k))
 	}
-	if r.Rejected > 0 {
+	for _, k := range sortedKeys(r.Rejects) {
+		e.say("import.reject", r.Rejects[k], k, i18n.T(e.lang, "quality."+k))
+	}
+	if r.Rejected > 0 && !r.DryRun { // a trial keeps no reject to show
 		e.say("import.seerejects", fmt.Sprint(r.Batch))
 	}
+}
+
+// listed writes names one after another, the first few when there are many.
+func listed(names []string) string {
+	const few = 5
+	if len(names) > few {
+		return strings.Join(names[:few], ", ") + ", … (" + fmt.Sprint(len(names)) + ")"
+	}
+	return strings.Join(names, ", ")
 }
 
 func sortedKeys(m map[string]int) []string {
@@ -145,6 +167,15 @@ func (c *rejectsCmd) Run(e *env) error {
 		rows, err := db.Rejects(e.ctx, c.Batch)
 		if err != nil {
 			return err
+		}
+		if c.Batch != 0 && len(rows) == 0 { // nothing refused, or a number mistyped?
+			known, err := db.Batches(e.ctx, 0)
+			if err != nil {
+				return err
+			}
+			if !slices.ContainsFunc(known, func(b vault.BatchInfo) bool { return b.ID == c.Batch }) {
+				return fault.Say(fault.NotFound, "rejects.nobatch", c.Batch)
+			}
 		}
 		out := make([]rejectLine, 0, len(rows))
 		for _, r := range rows {

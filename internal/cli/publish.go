@@ -24,6 +24,9 @@ func (c *publishCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
+		if c.JSON {
+			return e.json(publish.Result{ID: id})
+		}
 		e.say("publish.rolledback", id)
 		return nil
 	}

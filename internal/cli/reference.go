@@ -36,6 +36,8 @@ func (c *referenceLoadCmd) Run(e *env) error {
 	return withInstance(e, func(_ *settings, db *vault.DB) error {
 		var loaded []vault.Reference
 		for _, f := range c.Files {
+			left := 0
+			opts.LeftOut = func(rows int) { left = rows }
 			ref, err := ingest.LoadReference(e.ctx, db, c.What, f, opts)
 			if err != nil {
 				return err
@@ -43,6 +45,9 @@ func (c *referenceLoadCmd) Run(e *env) error {
 			loaded = append(loaded, ref)
 			if !c.JSON {
 				e.say("reference.loaded", ref.Name, ref.Rows, firstOf(ref.Version, "–"))
+				if left > 0 {
+					e.say("reference.leftout", left)
+				}
 			}
 		}
 		if c.JSON {

@@ -46,7 +46,7 @@ type places struct {
 	richness bool
 }
 
-func (p *places) size() int { return 160*len(p.cells) + 120*len(p.zones) + 64 }
+func (p *places) size() int { return 160*cap(p.cells) + 120*len(p.zones) + 64 }
 
 // placesOf reads and prepares the places of a subject, remembered for a while.
 func (s *server) placesOf(ctx context.Context, a *atlas.Atlas, what subject) (*places, error) {
@@ -57,7 +57,7 @@ func (s *server) placesOf(ctx context.Context, a *atlas.Atlas, what subject) (*p
 	if err != nil {
 		return nil, err
 	}
-	p := &places{richness: what.taxon == 0}
+	p := &places{richness: what.taxon == 0, cells: make([]cell, 0, len(rows))}
 	for _, r := range rows {
 		if r.Reasons == 0 && r.Area.Kind().Mesh() > 0 && r.Area.Kind().Mesh() <= 10 {
 			p.cells = append(p.cells, s.cellOf(r))

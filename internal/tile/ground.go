@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"sort"
+	"sync"
 
 	"github.com/paulmach/orb"
 
@@ -122,15 +123,40 @@ func rankFrom(rank int) int {
 	return 10
 }
 
-// namesOf returns the names of a snapshot, made once. Communes rank by how much is known of
-// them: without populations, it is what tells a town a visitor will recognise.
-func (s *server) namesOf(ctx context.Context, a *atlas.Atlas) (labels, error) {
-	id := a.Meta().ID
-	s.namesMu.Lock()
-	defer s.namesMu.Unlock()
-	if s.namesID == id {
-		return s.names, nil
+// nameStore keeps the names of two snapshots: the one in use, and the next or the former.
+type nameStore struct {
+	mu   sync.Mutex
+	kept [2]struct {
+		id    string
+		names labels
 	}
+}
+
+// namesOf returns the names of a snapshot, made once: it takes a tenth of a second or two.
+func (s *server) namesOf(ctx context.Context, a *atlas.Atlas) (labels, error) {
+	n, id := &s.names, a.Meta().ID
+	n.mu.Lock()
+	for _, k := range n.kept {
+		if k.id == id {
+			n.mu.Unlock()
+			return k.names, nil
+		}
+	}
+	n.mu.Unlock()
+	names, err := readNames(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	n.kept[1] = n.kept[0]
+	n.kept[0].id, n.kept[0].names = id, names
+	n.mu.Unlock()
+	return names, nil
+}
+
+// readNames ranks communes by how much is known of them: without populations, it is what tells
+// a town a visitor will recognise.
+func readNames(ctx context.Context, a *atlas.Atlas) (labels, error) {
 	var out labels
 	known := map[geo.AreaKey]int{}
 	rows, _, err := a.Areas(ctx, geo.Commune, "", 0, math.MaxInt32)
@@ -164,7 +190,6 @@ func (s *server) namesOf(ctx context.Context, a *atlas.Atlas) (labels, error) {
 		}
 		out = append(out, some...)
 	}
-	s.names, s.namesID = out, id
 	return out, nil
 }
 

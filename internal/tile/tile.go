@@ -18,8 +18,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,11 +40,12 @@ const maxZoom = 12
 // edition changes when the same snapshot gives other bytes, so that old ETags die.
 const edition = "1"
 
-// Memory kept for speed, in bytes.
+// Memory kept for speed, in bytes: a visitor's screen is a dozen tiles of one subject, of
+// which 10 MB hold some hundred of each. What left is made again in a few milliseconds.
 const (
-	tileBytes    = 12 << 20
-	subjectBytes = 8 << 20
-	shapeBytes   = 8 << 20
+	tileBytes    = 4 << 20
+	subjectBytes = 3 << 20
+	shapeBytes   = 3 << 20
 )
 
 type server struct {
@@ -54,9 +57,10 @@ type server struct {
 	corners  lattice
 	zips     sync.Pool
 
-	namesMu sync.Mutex
-	namesID string
-	names   labels
+	names nameStore
+	// making holds as many as draw a tile at once. Drawing is all processor: more of them only
+	// hold their memory longer.
+	making chan struct{}
 }
 
 type tileName struct {
@@ -71,18 +75,16 @@ func (n *tileName) etag() string {
 	return fmt.Sprintf(`"%s.%s.%s-%d-%d-%d-%d-%d-%d"`, n.what.snapshot, edition, n.layer, n.what.taxon, n.what.from, n.what.to, n.z, n.x, n.y)
 }
 
-// finished is a tile ready to send.
-type finished struct{ plain, zipped []byte }
+// finished is a tile ready to send: compressed, as all browsers take it. Empty when there is
+// nothing to draw.
+type finished []byte
 
 // Handler answers /tuiles/. log may be nil.
 func Handler(store *atlas.Store, log *slog.Logger) http.Handler {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &server{store: store, log: log, tiles: newCache[tileName, finished](tileBytes),
-		subjects: newCache[subject, *places](subjectBytes), shapes: newCache[shapeName, *shape](shapeBytes)}
-	s.corners.known = map[uint64]world{}
-	s.zips.New = zipper
+	s := newServer(store, log)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /tuiles/{z}/{x}/{y}", s.answer("cells"))
 	mux.HandleFunc("GET /tuiles/richesse/{z}/{x}/{y}", s.answer("richness"))
@@ -91,6 +93,20 @@ func Handler(store *atlas.Store, log *slog.Logger) http.Handler {
 		s.problem(w, r, fault.Say(fault.NotFound, "tile.none"))
 	})
 	return mux
+}
+
+func newServer(store *atlas.Store, log *slog.Logger) *server {
+	s := &server{store: store, log: log, tiles: newCache[tileName, finished](tileBytes),
+		subjects: newCache[subject, *places](subjectBytes), shapes: newCache[shapeName, *shape](shapeBytes)}
+	s.corners.known = map[uint64]world{}
+	s.zips.New = zipper
+	s.making = make(chan struct{}, runtime.GOMAXPROCS(0))
+	store.Prepare(func(a *atlas.Atlas) {
+		if _, err := s.namesOf(context.Background(), a); err != nil {
+			log.Warn("tile: names", "err", err) // tried again when asked for
+		}
+	})
+	return s
 }
 
 func (s *server) answer(layer string) http.HandlerFunc {
@@ -127,11 +143,20 @@ func (s *server) answer(layer string) http.HandlerFunc {
 }
 
 func (s *server) send(w http.ResponseWriter, r *http.Request, t finished) {
-	h, body := w.Header(), t.plain
+	h, body := w.Header(), []byte(t)
 	h.Set("Content-Type", "application/vnd.mapbox-vector-tile")
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && len(t.zipped) > 0 {
+	switch {
+	case len(t) == 0:
+	case strings.Contains(r.Header.Get("Accept-Encoding"), "gzip"):
 		h.Set("Content-Encoding", "gzip")
-		body = t.zipped
+	default:
+		z, err := gzip.NewReader(bytes.NewReader(t))
+		if err == nil {
+			body, err = io.ReadAll(z)
+		}
+		if err != nil {
+			panic(err) // we compressed it ourselves a moment ago
+		}
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.Write(body)
@@ -142,22 +167,28 @@ func (s *server) tile(ctx context.Context, a *atlas.Atlas, name tileName) (finis
 	if t, ok := s.tiles.get(name); ok {
 		return t, nil
 	}
+	select {
+	case s.making <- struct{}{}:
+		defer func() { <-s.making }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	g := newGrid(name.z, name.x, name.y)
 	var plain []byte
 	if name.layer == "ground" {
 		var err error
 		if plain, err = s.ground(ctx, a, g); err != nil {
-			return finished{}, err
+			return nil, err
 		}
 	} else {
 		p, err := s.placesOf(ctx, a, name.what)
 		if err != nil {
-			return finished{}, err
+			return nil, err
 		}
 		plain = p.encode(g)
 	}
-	t := finished{plain: plain, zipped: s.zip(plain)}
-	s.tiles.put(name, t, len(t.plain)+len(t.zipped)+200)
+	t := finished(s.zip(plain))
+	s.tiles.put(name, t, cap(t)+300) // with its name and place in the cache
 	return t, nil
 }
 
@@ -177,7 +208,7 @@ func (s *server) zip(plain []byte) []byte {
 	z.Reset(&b)
 	z.Write(plain) // a bytes.Buffer does not fail
 	z.Close()
-	return b.Bytes()
+	return bytes.Clone(b.Bytes())
 }
 
 // parse reads what tile is asked for.

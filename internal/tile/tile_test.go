@@ -2,9 +2,12 @@ package tile
 
 import (
 	"compress/gzip"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -259,4 +262,41 @@ func BenchmarkColdTile(b *testing.B) {
 	sort.Slice(took, func(i, j int) bool { return took[i] < took[j] })
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 	b.ReportMetric(float64(size), "bytes")
+}
+
+// TestTurns: no more tiles are drawn at once than there are processors; who leaves while
+// waiting is let go.
+func TestTurns(t *testing.T) {
+	store := testStore(t)
+	s := newServer(store, slog.New(slog.DiscardHandler))
+	s.making = make(chan struct{}, 1)
+	a, release := store.Acquire()
+	defer release()
+	s.making <- struct{}{} // somebody else's turn
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := s.tile(ctx, a, tileName{layer: "ground", z: 6, x: 32, y: 23}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v for who left, want canceled", err)
+	}
+	<-s.making
+	if _, err := s.tile(t.Context(), a, tileName{layer: "ground", z: 6, x: 32, y: 23}); err != nil {
+		t.Error(err)
+	}
+	if len(s.making) != 0 {
+		t.Error("a turn is not given back")
+	}
+}
+
+// TestNamesAreReady: the names a ground tile needs are made with the server, not with the first
+// visitor.
+func TestNamesAreReady(t *testing.T) {
+	s := newServer(testStore(t), slog.New(slog.DiscardHandler))
+	var got []string
+	for _, l := range s.names.kept[0].names {
+		got = append(got, l.name)
+	}
+	sort.Strings(got)
+	if d := cmp.Diff([]string{"Côte-d’Essai", "Est", "Ouest"}, got); d != "" {
+		t.Error(d)
+	}
 }
