@@ -17,11 +17,11 @@ func strip(td *[36]int, now int) string {
 		switch {
 		case n == 0:
 			return 0
-		case total < 10: // too few to speak of a best moment
+		case total < 10: // too few to speak of a best moment; so are three dates in ten days
 			return 1
-		case n*10 >= top*6:
+		case n >= 5 && n*10 >= top*6:
 			return 3
-		case n*4 >= top:
+		case n >= 2 && n*4 >= top:
 			return 2
 		}
 		return 1

@@ -34,11 +34,16 @@ type fond struct {
 	id       string
 	file     *file
 	richness map[geo.AreaKey]int // species by mesh cell
+	classes  []int               // of maps of richness, see richnessBounds
 	many     bool                // too many departments to name them on a phone
 
 	mu       sync.Mutex
 	outlines map[geo.AreaKey]string // paths of areas, on this sheet
+	held     int                    // bytes of them
 }
+
+// outlineBytes bounds the paths remembered; past it they are forgotten all at once.
+const outlineBytes = 2 << 20
 
 // view is a rectangle of Lambert-93 (metres) shown on a sheet of width w and height h.
 type view struct {
@@ -86,26 +91,42 @@ func frameAround(b geo.Box, margin, width, ratio float64) view {
 	return view{cx - w/2, cy - h/2, cx + w/2, cy + h/2, width, math.Round(width * ratio)}
 }
 
-// fondStore keeps the sheet of the snapshot in use.
+// fondStore keeps the sheets of two snapshots: the one in use, and the next or the former.
 type fondStore struct {
-	mu sync.Mutex
-	f  *fond
+	mu   sync.Mutex
+	kept [2]*fond
 }
 
-// fond returns the sheet of the visit's snapshot, drawing it the first time.
-func (v *visit) fond() (*fond, error) {
-	s := &v.p.fonds
+func (s *fondStore) of(id string) *fond {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.f != nil && s.f.id == v.meta.ID {
-		return s.f, nil
+	for _, f := range s.kept {
+		if f != nil && f.id == id {
+			return f
+		}
 	}
-	f, err := drawFond(v.r.Context(), v.atlas, v.meta)
+	return nil
+}
+
+// draw draws a snapshot's sheet and keeps it. Others go on meanwhile: at worst two visitors
+// draw the same.
+func (s *fondStore) draw(ctx context.Context, a *atlas.Atlas) (*fond, error) {
+	f, err := drawFond(ctx, a, a.Meta())
 	if err != nil {
 		return nil, err
 	}
-	s.f = f
+	s.mu.Lock()
+	s.kept = [2]*fond{f, s.kept[0]}
+	s.mu.Unlock()
 	return f, nil
+}
+
+// fond returns the sheet of the visit's snapshot.
+func (v *visit) fond() (*fond, error) {
+	if f := v.p.fonds.of(v.meta.ID); f != nil {
+		return f, nil
+	}
+	return v.p.fonds.draw(v.r.Context(), v.atlas)
 }
 
 // fondFile serves the sheet.
@@ -159,6 +180,9 @@ func drawFond(ctx context.Context, a *atlas.Atlas, meta *atlas.Meta) (*fond, err
 		for i := range home.Cells {
 			f.richness[home.Cells[i].Area] = home.Cells[i].Taxa
 		}
+		f.classes = richnessBounds(home.Cells)
+	} else {
+		f.classes = richnessBounds(nil)
 	}
 	f.many = len(deps) > 6
 	land := deps
@@ -211,15 +235,22 @@ func (f *fond) draw(land, deps, regions, coms []outline) []byte {
 	if sea != "" {
 		fmt.Fprintf(&b, `<clipPath id="mer"><path d="%s"/></clipPath>`, sea)
 	}
+	whole := land // without inner borders where a region has the same ground: much shorter
+	if len(regions) > 0 && alike(extent(regions, &atlas.Meta{}), extent(land, &atlas.Meta{})) {
+		whole = regions
+	}
+	if sea != "" {
+		fmt.Fprintf(&b, `<path id="cote" d="%s"/>`, f.shore(whole))
+	}
 	fmt.Fprintf(&b, `<clipPath id="ailleurs"><path clip-rule="evenodd" d="M0 0h%sv%sh-%sz%s"/></clipPath><path id="terre" d="%s"/></defs><g id="sous"><g id="fond"><rect width="%s" height="%s" fill="var(--map-out)"/>`,
-		num(f.w), num(f.h), num(f.w), landPath, landPath, num(f.w), num(f.h))
+		num(f.w), num(f.h), num(f.w), f.pathOf(whole), landPath, num(f.w), num(f.h))
 	if sea != "" {
 		fmt.Fprintf(&b, `<path d="%s" fill="var(--water-2)"/><g clip-path="url(#mer)" fill="none" stroke-linejoin="round">`, sea)
 		// Waterlines: ever fainter parallels of the coast, each the edge of a wider band.
 		for i := 5; i >= 1; i-- {
 			r := float64(i*i)*1.1 + float64(i)*4
 			op := []string{"", ".75", ".55", ".4", ".28", ".18"}[i]
-			fmt.Fprintf(&b, `<use href="#terre" stroke="var(--water-ink)" stroke-opacity="%s" stroke-width="%s"/><use href="#terre" stroke="var(--water-2)" stroke-width="%s"/>`,
+			fmt.Fprintf(&b, `<use href="#cote" stroke="var(--water-ink)" stroke-opacity="%s" stroke-width="%s"/><use href="#cote" stroke="var(--water-2)" stroke-width="%s"/>`,
 				op, num(2*r+1.6), num(2*r))
 		}
 		b.WriteString(`</g>`)
@@ -382,17 +413,40 @@ func (f *fond) outlinePath(ctx context.Context, a *atlas.Atlas, key geo.AreaKey)
 	}
 	d = string(f.appendPath(nil, f.plainer(g)))
 	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.held += len(d) + 64; f.held > outlineBytes {
+		clear(f.outlines)
+		f.held = len(d) + 64
+	}
 	f.outlines[key] = d
-	f.mu.Unlock()
 	return d, nil
 }
 
 // plainer simplifies an outline that no neighbour's must meet, within about a unit of the
 // sheet.
 func (f *fond) plainer(g orb.MultiPolygon) orb.MultiPolygon {
+	return f.within(g, 0.9)
+}
+
+func (f *fond) within(g orb.MultiPolygon, units float64) orb.MultiPolygon {
 	// A degree of latitude is 111 km everywhere; precise enough for a tolerance.
-	degrees := 0.9 / f.scale() / 111_000
-	return simplify.DouglasPeucker(degrees).MultiPolygon(g.Clone())
+	return simplify.DouglasPeucker(units / f.scale() / 111_000).MultiPolygon(g.Clone())
+}
+
+// shore is the outline that waterlines follow. Browsers take seconds, some half a minute, to
+// draw wide strokes along each bend of a real coast, and these would hide in the width anyhow.
+func (f *fond) shore(land []outline) string {
+	var d []byte
+	for i := range land {
+		d = f.appendPath(d, f.within(land[i].g, 2.5))
+	}
+	return string(d)
+}
+
+// alike reports whether two extents differ by less than a kilometre.
+func alike(a, b geo.Box) bool {
+	far := math.Max(math.Max(math.Abs(a.MinX-b.MinX), math.Abs(a.MinY-b.MinY)), math.Max(math.Abs(a.MaxX-b.MaxX), math.Abs(a.MaxY-b.MaxY)))
+	return far < 1000
 }
 
 // num writes a coordinate with at most one decimal.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ type homeView struct {
 	*atlas.HomeSheet
 	Season   []atlas.TaxonHead
 	Examples []atlas.TaxonHead
+	Place    *atlas.Latest // a commune to search for, nil for none
 	Map      *speciesMap
 	Latest   []atlas.Latest
 	New      []atlas.Latest
@@ -46,11 +48,52 @@ func (p *site) home(v *visit) (*answer, error) {
 	if len(h.Season) > seasonRows {
 		h.Season = h.Season[:seasonRows]
 	}
+	h.Latest = slices.Clone(h.Latest[:min(6, len(h.Latest))])
+	h.New = slices.Clone(h.New[:min(6, len(h.New))])
+	if err := h.settle(v); err != nil {
+		return nil, err
+	}
 	h.Examples = h.Season[:min(2, len(h.Season))]
-	h.Latest = h.Latest[:min(6, len(h.Latest))]
-	h.New = h.New[:min(6, len(h.New))]
+	if len(h.Examples) < 2 && len(h.Latest) > 1 {
+		h.Examples = []atlas.TaxonHead{h.Latest[0].TaxonHead, h.Latest[1].TaxonHead}
+	}
 	h.Map = fond.drawRichness(sheet.Cells, f.T("portal.home.map.title", v.meta.Territory), f.T("portal.home.map.desc", v.meta.Mesh.Mesh()))
 	return &answer{page: homePage(f, h)}, nil
+}
+
+// settle leads the latest observations to their commune where they name one (a cell says
+// nothing to most), and picks one of these communes as an example.
+func (h *homeView) settle(v *visit) error {
+	all, _, err := v.atlas.Areas(v.r.Context(), geo.Commune, "", 0, mostAddresses)
+	if err != nil {
+		return err
+	}
+	keys := make(map[string]geo.AreaKey, len(all))
+	for i := range all {
+		if _, twice := keys[all[i].Name]; twice {
+			keys[all[i].Name] = 0 // two communes of one name: the cell tells them apart
+			continue
+		}
+		keys[all[i].Name] = all[i].Area
+	}
+	deps, _, err := v.atlas.Areas(v.r.Context(), geo.Department, "", 0, mostAddresses)
+	if err != nil {
+		return err
+	}
+	for i := range deps {
+		delete(keys, deps[i].Name) // a place may be named by its department alone
+	}
+	for _, list := range [][]atlas.Latest{h.Latest, h.New} {
+		for i := range list {
+			if l := &list[i]; l.Area.Kind() == v.meta.Mesh && keys[l.Place] != 0 {
+				l.Area = keys[l.Place]
+			}
+			if h.Place == nil && list[i].Area.Kind() == geo.Commune {
+				h.Place = &list[i]
+			}
+		}
+	}
+	return nil
 }
 
 // searchView is a page of results.

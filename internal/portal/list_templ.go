@@ -1148,7 +1148,7 @@ func taxaListPage(f *frame, w *taxaPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = stripKey(f).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = listKey(f).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

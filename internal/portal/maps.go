@@ -16,10 +16,29 @@ import (
 )
 
 // Lower bounds of the classes, one set per sort of map and never per zoom (design language).
-var (
-	countClasses    = [...]int{1, 2, 5, 10, 20, 50}
-	richnessClasses = [...]int{1, 26, 76, 151, 301, 601}
-)
+var countClasses = [...]int{1, 2, 5, 10, 20, 50}
+
+// richnessScales are the scales of maps of richness. A territory has one, whatever the page:
+// a young atlas would otherwise be of one colour.
+var richnessScales = [...][6]int{
+	{1, 2, 3, 4, 5, 6}, {1, 3, 6, 11, 16, 21}, {1, 6, 11, 21, 41, 61}, {1, 11, 26, 51, 101, 151},
+	{1, 26, 51, 101, 201, 301}, {1, 26, 76, 151, 301, 601}, {1, 51, 151, 301, 601, 1201}, {1, 101, 301, 601, 1201, 2401},
+}
+
+// richnessBounds is the widest scale whose densest class the richest cell reaches.
+func richnessBounds(cells []atlas.AreaCount) []int {
+	top := 0
+	for i := range cells {
+		top = max(top, cells[i].Taxa)
+	}
+	best := 0
+	for i := range richnessScales {
+		if richnessScales[i][5] <= top {
+			best = i
+		}
+	}
+	return richnessScales[best][:]
+}
 
 func classOf(n int, bounds []int) int {
 	c := 0
@@ -47,6 +66,7 @@ type coarseLine struct {
 type speciesMap struct {
 	SVG     string
 	Legend  []classLine // densest first
+	Classes []int       // lower bounds of the classes
 	Coarse  []coarseLine
 	Cells   int
 	N       int // observations in mesh cells
@@ -156,8 +176,9 @@ func (f *fond) drawRichness(cells []atlas.AreaCount, title, desc string) *specie
 	m := &speciesMap{Cells: len(cells)}
 	cells = append([]atlas.AreaCount(nil), cells...)
 	sortCells(cells)
-	paths, counts := f.cellPaths(cells, richnessClasses[:], func(c *atlas.AreaCount) int { return c.Taxa })
-	m.Legend = legend(richnessClasses[:], counts)
+	m.Classes = f.classes
+	paths, counts := f.cellPaths(cells, f.classes, func(c *atlas.AreaCount) int { return c.Taxa })
+	m.Legend = legend(f.classes, counts)
 	var b strings.Builder
 	f.open(&b, title, desc)
 	f.use(&b, "sous")
@@ -310,9 +331,10 @@ func coarseness(k geo.Kind) int {
 
 // areaMap is the map of one area among its neighbours.
 type areaMap struct {
-	SVG    string
-	Legend []classLine
-	Inset  string
+	SVG     string
+	Legend  []classLine
+	Classes []int
+	Inset   string
 }
 
 // drawArea draws an area, the cells that meet it coloured by their species, strongly inside
@@ -336,7 +358,7 @@ func (f *fond) drawArea(ctx context.Context, a *atlas.Atlas, s *atlas.AreaSheet,
 		}
 	}
 	own := string(v.appendPath(nil, shape))
-	m := &areaMap{}
+	m := &areaMap{Classes: f.classes}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %s %s" role="img" aria-labelledby="mt"><title id="mt">%s</title><clipPath id="ici"><path d="%s"/></clipPath><rect class="out" width="%s" height="%s"/>`,
 		num(v.w), num(v.h), escape(title), own, num(v.w), num(v.h))
@@ -362,8 +384,8 @@ func (f *fond) areaCells(b *strings.Builder, v *view, s *atlas.AreaSheet) []clas
 		mesh = k.Kind()
 		break
 	}
-	counts := make([]int, len(richnessClasses)+1)
-	ds := make([]string, len(richnessClasses)+1)
+	counts := make([]int, len(f.classes)+1)
+	ds := make([]string, len(f.classes)+1)
 	var grid string
 	for _, key := range cellsIn(mesh, v) {
 		e, n := key.Corner()
@@ -372,7 +394,7 @@ func (f *fond) areaCells(b *strings.Builder, v *view, s *atlas.AreaSheet) []clas
 		l := side * v.scale()
 		d := "M" + num(x) + " " + num(y) + "h" + num(l) + "v" + num(l) + "h-" + num(l) + "z"
 		grid += d
-		c := classOf(f.richness[key], richnessClasses[:])
+		c := classOf(f.richness[key], f.classes)
 		counts[c]++
 		if c > 0 {
 			ds[c] += d
@@ -388,7 +410,7 @@ func (f *fond) areaCells(b *strings.Builder, v *view, s *atlas.AreaSheet) []clas
 	if len(grid) < 6000 { // beyond, the grid would hide the map
 		writePath(b, "grid", grid)
 	}
-	return legend(richnessClasses[:], counts)
+	return legend(f.classes, counts)
 }
 
 func cellsIn(mesh geo.Kind, v *view) []geo.AreaKey {

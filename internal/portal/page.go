@@ -240,7 +240,7 @@ func (f *frame) Season(td *[36]int) string {
 	switch {
 	case !ok:
 		return ""
-	case (to-from+36)%36 >= 30:
+	case allYear(from, to):
 		return f.T("portal.season.always")
 	case from == to:
 		return f.T("portal.season.only", f.When(from))
@@ -248,14 +248,31 @@ func (f *frame) Season(td *[36]int) string {
 	return f.T("portal.season.span", f.When(from), f.When(to))
 }
 
+// allYear reports whether a season is so long that naming its ends would say more than is
+// known: eight months or over.
+func allYear(from, to int) bool { return (to-from+36)%36 >= 23 }
+
+// SeasonSentence is the season as a sentence of its own, "" when there are too few
+// observations.
+func (f *frame) SeasonSentence(td *[36]int) string {
+	from, to, ok := season(td)
+	switch {
+	case !ok:
+		return ""
+	case allYear(from, to):
+		return f.T("portal.species.always")
+	}
+	return f.T("portal.species.when", f.Season(td))
+}
+
 // season returns the shortest run of ten-day periods, round the year, with nine tenths of the
-// observations. ok is false below five observations.
+// observations. ok is false below ten observations, too few for a season.
 func season(td *[36]int) (from, to int, ok bool) {
 	total := 0
 	for _, n := range td {
 		total += n
 	}
-	if total < 5 {
+	if total < 10 {
 		return 0, 0, false
 	}
 	best := 37

@@ -98,20 +98,15 @@ func newSite(store *atlas.Store, o Options) (*site, error) {
 		return nil, fmt.Errorf("portal.New: %w", err)
 	}
 	p.mux = p.routes()
-	p.warm()
+	store.Prepare(p.warm)
 	return p, nil
 }
 
 // warm draws the survey sheet before anyone asks, as it is the slowest thing a first visitor
-// would wait for. A failure will be said to whoever asks.
-func (p *site) warm() {
-	a, release := p.store.Acquire()
-	defer release()
-	if a == nil {
-		return
-	}
-	if f, err := drawFond(context.Background(), a, a.Meta()); err == nil {
-		p.fonds.f = f
+// would wait for. A failure is said to whoever asks: the sheet is tried again then.
+func (p *site) warm(a *atlas.Atlas) {
+	if _, err := p.fonds.draw(context.Background(), a); err != nil {
+		p.log.Warn("portal: survey sheet", "err", err)
 	}
 }
 

@@ -100,7 +100,9 @@ func (p *site) species(v *visit) (*answer, error) {
 
 // newSpecies prepares what the sheet shows beyond what the atlas stored.
 func newSpecies(v *visit, sheet *atlas.TaxonSheet) (*speciesView, error) {
-	s := &speciesView{TaxonSheet: sheet, Altitudes: altitudeRows(sheet.Altitude)}
+	own := *sheet // the atlas may keep the sheet it gave
+	own.Statuses = distinctStatuses(sheet.Statuses)
+	s := &speciesView{TaxonSheet: &own, Altitudes: altitudeRows(sheet.Altitude)}
 	if n := len(sheet.Years); n > 0 {
 		s.First, s.Last = sheet.Years[0].Year, sheet.Years[n-1].Year
 	}

@@ -116,6 +116,8 @@ func (f *frame) class(l *classLine) string {
 		return f.T("portal.class.more", l.From-1)
 	case l.From == 1 && l.To == 1:
 		return f.T("portal.class.one")
+	case l.From == l.To:
+		return f.Num(l.From)
 	}
 	return f.T("portal.class.span", l.From, l.To)
 }
@@ -202,6 +204,51 @@ func (f *frame) habitat(code string) string {
 	return ""
 }
 
+// statusNote is where a status holds, and for whom when its label says so: "oiseaux nicheurs,
+// France métropolitaine".
+func (f *frame) statusNote(s *atlas.StatusRow) string {
+	nuance := statusNuance(s)
+	switch {
+	case nuance == "":
+		return f.Typo(s.Territory)
+	case s.Territory == "":
+		return f.Typo(nuance)
+	}
+	return f.Typo(nuance + ", " + s.Territory)
+}
+
+// statusNuance is what a status's label has in brackets at its end.
+func statusNuance(s *atlas.StatusRow) string {
+	if i := strings.LastIndexByte(s.TypeLabel, '('); i > 0 && strings.HasSuffix(s.TypeLabel, ")") {
+		return s.TypeLabel[i+1 : len(s.TypeLabel)-1]
+	}
+	return ""
+}
+
+// distinctStatuses leaves out rows that say less than another: two references may give the
+// same category of the same red list, only one of them saying for which birds.
+func distinctStatuses(rows []atlas.StatusRow) []atlas.StatusRow {
+	var out []atlas.StatusRow
+	for i := range rows {
+		if s := &rows[i]; statusNuance(s)+s.Citation+s.Remark+s.URL != "" || !taxon.RedList(s.Type) || !toldBetter(rows, i) {
+			out = append(out, *s)
+		}
+	}
+	return out
+}
+
+func toldBetter(rows []atlas.StatusRow, i int) bool {
+	s := &rows[i]
+	for j := range rows {
+		o := &rows[j]
+		if j != i && o.Type == s.Type && o.Code == s.Code && o.Territory == s.Territory &&
+			(j < i || statusNuance(o)+o.Citation+o.Remark+o.URL != "") {
+			return true
+		}
+	}
+	return false
+}
+
 func (f *frame) statusFR(code string) string {
 	if key := "portal.biogeo." + code; i18n.Has(i18n.FR, key) {
 		return f.T(key)
@@ -249,7 +296,7 @@ func (f *frame) liveSpecies(s *speciesView) templ.Attributes {
 }
 
 func (f *frame) liveArea(w *areaView) templ.Attributes {
-	a := f.live("area", f.T("portal.area.map.title", w.Label), richnessClasses[:], w.Bound)
+	a := f.live("area", f.T("portal.area.map.title", w.Label), w.Map.Classes, w.Bound)
 	a["data-area"] = w.Area.String()
 	return a
 }
@@ -386,6 +433,49 @@ func (w *areasView) at(page int) string {
 	return w.Path + "?page=" + strconv.Itoa(page)
 }
 
+// groupsNow are the groups known in an area, groupsAwaited those known only around.
+func (w *areaView) groupsNow() []groupRow { return w.Groups[:w.groupsKnown()] }
+
+func (w *areaView) groupsAwaited() []groupRow { return w.Groups[w.groupsKnown():] }
+
+func (w *areaView) groupsKnown() int {
+	n := 0
+	for n < len(w.Groups) && w.Groups[n].Taxa > 0 {
+		n++
+	}
+	return n
+}
+
+// shown are the classes of a legend that the map has.
+func shown(lines []classLine) []classLine {
+	var out []classLine
+	for i := range lines {
+		if lines[i].Cells > 0 {
+			out = append(out, lines[i])
+		}
+	}
+	return out
+}
+
+// crumb is a higher taxon's name in words: TAXREF often has none for the great groups.
+func (f *frame) crumb(c *atlas.Crumb) string {
+	if c.Vernacular != "" && f.Lang != i18n.EN {
+		return f.Typo(cutNames(c.Vernacular))
+	}
+	if key := "portal.taxon." + c.Name; i18n.Has(f.Lang, key) {
+		return f.T(key)
+	}
+	return ""
+}
+
+// published is a sentence that names the publisher when one is set.
+func (f *frame) published(key string, args ...any) string {
+	if f.Meta.Publisher == "" {
+		return f.T(key+".anonymous", args...)
+	}
+	return f.T(key, append([]any{f.Meta.Publisher}, args...)...)
+}
+
 // areaLead is the sentence under an area's name.
 func (f *frame) areaLead(w *areaView) string {
 	if w.Observations == 0 {
@@ -486,6 +576,9 @@ func (f *frame) lowerName(t *atlas.TaxonHead) string {
 	if !f.HasName(t) {
 		return t.ScientificName
 	}
+	if f.nameLang(t) == "en" {
+		return f.Name(t)
+	}
 	return lowerFirst(f.Name(t))
 }
 
@@ -500,11 +593,14 @@ func lowerFirst(s string) string {
 // placeName is where an observation was made, as far as everyone may know: the commune when
 // there is one, else the area shown.
 func (f *frame) placeName(l *atlas.Latest) string {
-	switch m := l.Area.Kind().Mesh(); {
-	case l.Place != "" && l.Place != l.Area.Code():
-		return l.Place
-	case m > 0 && l.Area.Kind() != f.Meta.Mesh:
+	named := l.Place != "" && l.Place != l.Area.Code()
+	switch {
+	case l.Area.Kind().Mesh() > 0 && named:
+		return f.kind(l.Area.Kind()) + ", " + l.Place
+	case l.Area.Kind().Mesh() > 0:
 		return f.kind(l.Area.Kind()) + " " + shortCell(l.Area)
+	case named:
+		return l.Place
 	}
 	return f.areaName(l.Area, "")
 }

@@ -209,3 +209,54 @@ func TestCatalogue(t *testing.T) {
 		}
 	}
 }
+
+func TestRichnessBounds(t *testing.T) {
+	for _, c := range []struct{ top, densest int }{{0, 6}, {1, 6}, {20, 6}, {21, 21}, {160, 151}, {384, 301}, {601, 601}, {99999, 2401}} {
+		got := richnessBounds([]atlas.AreaCount{{Taxa: 1}, {Taxa: c.top}})
+		if got[0] != 1 || got[len(got)-1] != c.densest {
+			t.Errorf("richest cell of %d species: %v, want the densest class from %d", c.top, got, c.densest)
+		}
+	}
+}
+
+func TestDistinctStatuses(t *testing.T) {
+	rows := []atlas.StatusRow{
+		{Type: "LRN", TypeLabel: "Liste rouge nationale", Code: "NT", Territory: "France"},
+		{Type: "LRN", TypeLabel: "Liste rouge nationale (oiseaux nicheurs)", Code: "NT", Territory: "France"},
+		{Type: "LRN", TypeLabel: "Liste rouge nationale (oiseaux de passage)", Code: "DD", Territory: "France"},
+		{Type: "LRE", TypeLabel: "Liste rouge européenne", Code: "LC", Territory: "Europe"},
+		{Type: "LRE", TypeLabel: "Liste rouge européenne", Code: "LC", Territory: "Europe"},
+		{Type: "PN", TypeLabel: "Protection nationale", Value: "article 3"},
+		{Type: "PN", TypeLabel: "Protection nationale", Value: "article 4"},
+	}
+	f := &frame{Lang: i18n.FR}
+	var got []string
+	for _, s := range distinctStatuses(rows) {
+		got = append(got, s.Type+" "+s.Code+" "+f.statusNote(&s))
+	}
+	want := []string{"LRN NT oiseaux nicheurs, France", "LRN DD oiseaux de passage, France", "LRE LC Europe", "PN  ", "PN  "}
+	if strings.Join(got, "|") != strings.Join(want, "|") {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestSeasonSentence(t *testing.T) {
+	f := &frame{Lang: i18n.FR}
+	var td [36]int
+	for i := range td {
+		td[i] = 1 // a date here and there: no season, whatever the shortest run
+	}
+	td[12], td[13] = 4, 6
+	if got := f.SeasonSentence(&td); got != "Notée toute l’année." {
+		t.Errorf("scattered dates: %q", got)
+	}
+	td = [36]int{}
+	td[12] = 9
+	if got := f.SeasonSentence(&td); got != "" {
+		t.Errorf("nine dates make no season: %q", got)
+	}
+	td[13] = 9
+	if got := f.SeasonSentence(&td); got != "À voir surtout de début mai à mi-mai." {
+		t.Errorf("spring: %q", got)
+	}
+}

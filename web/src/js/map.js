@@ -36,12 +36,15 @@ function optionsOf(d) {
     label: d.label ?? t("web.map.label"), background: d.background, credit: d.backgroundAttribution };
 }
 
+/** margin is the room around what is shown: an area is seen among its neighbours. */
+const margin = (canvas, o) => (o.kind === "area" ? Math.round(0.17 * Math.min(canvas.clientWidth, canvas.clientHeight)) : 14);
+
 /** newMap makes the MapLibre map; it throws where WebGL is missing. */
 function newMap(canvas, o, colours) {
   const [w, s, e, n] = o.bound;
   const dx = (e - w) * 0.35, dy = (n - s) * 0.35;
   const map = new GLMap({
-    container: canvas, style: style(o, colours), bounds: o.bound, fitBoundsOptions: { padding: 14 },
+    container: canvas, style: style(o, colours), bounds: o.bound, fitBoundsOptions: { padding: margin(canvas, o) },
     maxBounds: [w - dx - 0.2, s - dy - 0.2, e + dx + 0.2, n + dy + 0.2], maxZoom: closest, maxPitch: 0,
     attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false, cooperativeGestures: true, fadeDuration: 0,
     locale: { "Map.Title": `${o.label}. ${t("web.map.hint")}`, "CooperativeGesturesHandler.WindowsHelpText": t("web.map.cooperate"),
@@ -104,7 +107,7 @@ function tools(holder, canvas, map, o) {
   const button = (label, path, act) => el("button", { type: "button", "aria-label": label, title: label, onclick: act }, icon(path));
   const near = button(t("web.map.zoomin"), "M12 5v14M5 12h14", () => map.zoomIn(ease()));
   const far = button(t("web.map.zoomout"), "M5 12h14", () => map.zoomOut(ease()));
-  const home = button(t("web.map.home"), "M4 11l8-7 8 7M6 10v9h12v-9", () => map.fitBounds(o.bound, { padding: 14, ...ease() }));
+  const home = button(t("web.map.home"), "M4 11l8-7 8 7M6 10v9h12v-9", () => map.fitBounds(o.bound, { padding: margin(canvas, o), ...ease() }));
   const box = el("div", { class: "map-tools", role: "group", "aria-label": t("web.map.label") }, near, far, home);
 
   const external = (holder.closest("section") ?? document).querySelector("[data-map-fullscreen]");

@@ -163,6 +163,6 @@ function labels(o, c, font) {
     // Last, so placed first: towns make room around the name of their department.
     { ...base, id: "name-department", maxzoom: 10, filter: ["==", ["get", "kind"], "department"],
       layout: { "text-field": ["get", "name"], "text-font": font(), "text-size": byZoom(6, 11, 9, 15), "text-transform": "uppercase", "text-letter-spacing": 0.12, "text-max-width": 7, "text-padding": 10, "symbol-sort-key": 0 },
-      paint: { "text-color": c["ink-3"], ...halo } },
+      paint: { "text-color": c["ink-2"], ...halo, "text-halo-width": 2.2 } },
   ];
 }
