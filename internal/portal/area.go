@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/url"
 	"sort"
-	"strconv"
 	"strings"
 
 	"github.com/paulmach/orb"
@@ -278,5 +277,3 @@ func upperFirst(s string) string {
 }
 
 func queryEscape(s string) string { return url.QueryEscape(s) }
-
-func km2(m2 float64) string { return strconv.FormatFloat(m2/1e6, 'f', 0, 64) }

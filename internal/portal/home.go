@@ -350,14 +350,8 @@ type listView struct {
 
 func newList(v *visit, q listQuery, rows []atlas.TaxonRow, total int) *listView {
 	y := v.today.Year()
-	l := &listView{listQuery: q, Rows: rows, Total: total}
-	for _, s := range []int{y, y - 5, y - 10, y - 20} {
-		l.Since = append(l.Since, s)
-	}
-	return l
+	return &listView{listQuery: q, Rows: rows, Total: total, Since: []int{y, y - 5, y - 10, y - 20}}
 }
-
-func (l *listView) pages() int { return (l.Total + pageLength - 1) / pageLength }
 
 // allGroups lists the public groups.
 func allGroups() []string {

@@ -334,5 +334,3 @@ func (f *frame) percent(n, of int) string {
 	}
 	return f.T("portal.percent", p)
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

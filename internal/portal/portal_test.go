@@ -134,15 +134,6 @@ func find(n *html.Node, sel string) *html.Node {
 	return hit
 }
 
-func findAll(n *html.Node, name string) (out []*html.Node) {
-	walk(n, func(e *html.Node) {
-		if e.Data == name {
-			out = append(out, e)
-		}
-	})
-	return out
-}
-
 var everyPage = []string{"/", "/recherche", "/recherche?q=lezard", "/recherche?q=zzzz", "/espece/79273", "/espece/79273?de=2020&a=2024",
 	"/espece/2657", "/espece/900102", "/espece/116704", "/espece/79273/mailles", "/espece/79273/communes", "/liste/900011", "/liste/900001",
 	"/groupe/reptiles", "/groupe/algues", "/especes", "/especes?statut=protegee&q=l", "/communes", "/communes?q=a", "/communes?dep=34",

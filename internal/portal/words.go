@@ -7,7 +7,6 @@ import (
 	"github.com/a-h/templ"
 
 	"garrigue/internal/atlas"
-	"garrigue/internal/disclosure"
 	"garrigue/internal/geo"
 	"garrigue/internal/i18n"
 	"garrigue/internal/taxon"
@@ -131,17 +130,6 @@ func swatch(k geo.Kind) string {
 		return "kcom"
 	}
 	return "kdep"
-}
-
-// reasons lists in words why observations are shown less precisely.
-func (f *frame) reasons(r uint8) string {
-	var out []string
-	for i, bit := range []disclosure.Reason{disclosure.Sensitive, disclosure.Consent, disclosure.Nature, disclosure.Uncertainty} {
-		if disclosure.Reason(r)&bit != 0 {
-			out = append(out, f.T("portal.reason."+strconv.Itoa(i)))
-		}
-	}
-	return strings.Join(out, ", ")
 }
 
 // badgeText is a red-list badge in words: "Vulnérable en France".
