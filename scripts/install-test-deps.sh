@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests use and this machine lacks, on Debian or Ubuntu as root: Chromium
-# for the browser tests, 7-Zip and GDAL for archives and GeoPackages. Says nothing and does
+# for the browser tests, 7-Zip, GDAL and SQLite for archives and GeoPackages. Says nothing and does
 # nothing when all is there. Elsewhere it only says what is missing: tests that need an
 # absent tool say so themselves.
 set -eu
@@ -12,6 +12,7 @@ need() { # command, package
 need chromium chromium
 command -v 7zz >/dev/null 2>&1 || need 7z p7zip-full
 need ogrinfo gdal-bin
+need sqlite3 sqlite3
 
 [ -n "$missing" ] || exit 0
 
