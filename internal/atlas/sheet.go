@@ -193,6 +193,7 @@ type Meta struct {
 	Bound         [4]float64 `json:"bound"`  // of the territory: west, south, east, north
 	Taxref        string     `json:"taxref"` // version loaded
 	Policy        string     `json:"policy"`
+	Levels        [][]string `json:"levels,omitempty"` // kinds showing the sensitive levels 1 to 3, preferred first; none in older snapshots
 	Observations  int        `json:"n"`
 	Taxa          int        `json:"taxa"`     // species
 	Communes      int        `json:"communes"` // communes with observations

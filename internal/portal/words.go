@@ -9,6 +9,7 @@ import (
 	"garrigue/internal/atlas"
 	"garrigue/internal/geo"
 	"garrigue/internal/i18n"
+	"garrigue/internal/organisation"
 	"garrigue/internal/taxon"
 )
 
@@ -549,14 +550,55 @@ func cutNames(s string) string {
 	return s
 }
 
-// precisionRows say who sees what: the case, what is shown to everyone, why.
+// precisionRows say who sees what: the case, what is shown to everyone, why. The rows of the
+// sensitive levels 1 to 3 say what the snapshot's policy does.
 func (f *frame) precisionRows() [][3]string {
 	var out [][3]string
 	for i := 1; i <= 7; i++ {
 		k := "portal.about.row" + strconv.Itoa(i)
-		out = append(out, [3]string{f.T(k+".case", strconv.Itoa(f.Meta.Mesh.Mesh())), f.T(k+".public", strconv.Itoa(f.Meta.Mesh.Mesh())), f.T(k + ".why")})
+		row := [3]string{f.T(k + ".case"), "", f.T(k + ".why")}
+		if level := i - 1; level >= 1 && level <= 3 {
+			row[1] = f.levelShown(level)
+		} else {
+			row[1] = f.T(k+".public", strconv.Itoa(f.Meta.Mesh.Mesh()))
+		}
+		out = append(out, row)
 	}
 	return out
+}
+
+// levelShown says in which areas a sensitive level, 1 to 3, is shown: the first of its kinds
+// that holds the place. A snapshot that does not tell gets a sentence true of all policies.
+func (f *frame) levelShown(level int) string {
+	var words []string
+	if level <= len(f.Meta.Levels) {
+		for _, name := range f.Meta.Levels[level-1] {
+			k, ok := geo.ParseKind(name)
+			if !ok {
+				continue
+			}
+			w := f.T("portal.legend.kind." + name)
+			if len(words) == 0 && k == f.Meta.Mesh {
+				w = f.T("portal.about.level.alone", w)
+			}
+			words = append(words, w)
+		}
+	}
+	switch len(words) {
+	case 0:
+		return f.T("portal.about.level.untold")
+	case 1:
+		return words[0]
+	}
+	return f.T("portal.about.level.wider", words[0], strings.Join(words[1:], ", "))
+}
+
+// organisation is an organisation's name, in words where none is known.
+func (f *frame) organisation(name string) string {
+	if name == organisation.Unknown {
+		return f.T("portal.organisation.unknown")
+	}
+	return f.Typo(name)
 }
 
 // lowerName is a name inside a sentence: French names lose their capital there.

@@ -149,7 +149,7 @@ func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
 	if err != nil {
 		return err
 	}
-	r.Meta.Policy = r.Policy.Version
+	r.Meta.Policy, r.Meta.Levels = r.Policy.Version, levels(&r.Policy)
 	if r.Meta.Mesh == geo.NoKind {
 		r.Meta.Mesh = r.Policy.Mesh
 	}
@@ -178,6 +178,17 @@ func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
 	err = dir.Swap(tmp, meta.ID, r.Keep)
 	r.endStep()
 	return err
+}
+
+// levels names the kinds at which a settled policy shows the levels 1 to 3.
+func levels(p *disclosure.Policy) [][]string {
+	out := make([][]string, 3)
+	for i := range out {
+		for _, k := range p.Kinds(sensitivity.Level(i + 1)) {
+			out[i] = append(out[i], k.String())
+		}
+	}
+	return out
 }
 
 // references loads what the sheets need.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -181,6 +182,9 @@ func TestRun(t *testing.T) {
 	defer release()
 	if m := a.Meta(); m.ID != res.ID || m.Observations != 7 || m.Policy != "sinp-2016" || m.Taxref != "v17" || m.Communes != 4 {
 		t.Errorf("meta: %+v", m)
+	}
+	if got, want := a.Meta().Levels, [][]string{{"commune", "cell10", "department"}, {"cell10", "department"}, {"department"}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("levels = %v, want %v", got, want)
 	}
 	for cd, area := range map[taxon.CdRef]string{2657: "department:34", 60313: "cell10:10kmL93E070N630", 65680: "commune:34004"} {
 		sh, err := a.Taxon(context.Background(), cd)
