@@ -154,11 +154,12 @@ func (s *server) namesOf(ctx context.Context, a *atlas.Atlas) (labels, error) {
 	return names, nil
 }
 
-// readNames ranks communes by how much is known of them: without populations, it is what tells
-// a town a visitor will recognise.
+// readNames ranks communes by how much is known of them, then by size: without populations, it
+// is what tells a town a visitor will recognise. Where little has been seen yet, size alone
+// names Toulouse before the hamlets of the first code.
 func readNames(ctx context.Context, a *atlas.Atlas) (labels, error) {
 	var out labels
-	known := map[geo.AreaKey]int{}
+	known, size := map[geo.AreaKey]int{}, map[string]float64{}
 	rows, _, err := a.Areas(ctx, geo.Commune, "", 0, math.MaxInt32)
 	if err != nil {
 		return nil, err
@@ -173,6 +174,7 @@ func readNames(ctx context.Context, a *atlas.Atlas) (labels, error) {
 				return nil
 			}
 			p := geo.InsidePoint(g)
+			size[key.Code()] = geo.Surface(g)
 			some = append(some, label{at: project(p[0], p[1]), kind: kind.String(), code: key.Code(), name: name, rank: known[key]})
 			return nil
 		})
@@ -182,6 +184,9 @@ func readNames(ctx context.Context, a *atlas.Atlas) (labels, error) {
 		sort.SliceStable(some, func(i, j int) bool {
 			if some[i].rank != some[j].rank {
 				return some[i].rank > some[j].rank
+			}
+			if a, b := size[some[i].code], size[some[j].code]; a != b {
+				return a > b
 			}
 			return some[i].code < some[j].code
 		})

@@ -20,6 +20,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"garrigue/internal/atlas"
+	"garrigue/internal/atlas/atlastest"
 	"garrigue/internal/civil"
 	"garrigue/internal/disclosure"
 	"garrigue/internal/geo"
@@ -298,5 +299,54 @@ func TestNamesAreReady(t *testing.T) {
 	sort.Strings(got)
 	if d := cmp.Diff([]string{"Côte-d’Essai", "Est", "Ouest"}, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestNamesByWhatIsKnownThenBySize: the communes named first are those most is known of; of two
+// equally known, the larger.
+func TestNamesByWhatIsKnownThenBySize(t *testing.T) {
+	a := atlastest.Open(t)
+	rows, _, err := a.Areas(t.Context(), geo.Commune, "", 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]int{}
+	for _, r := range rows {
+		known[r.Area.Code()] = r.N
+	}
+	size := map[string]float64{}
+	err = a.Outlines(t.Context(), geo.Commune, orb.Bound{}, func(key geo.AreaKey, _ string, g orb.MultiPolygon) error {
+		size[key.Code()] = geo.Surface(g)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := readNames(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last *label
+	ties := 0
+	for i := range names {
+		n := &names[i]
+		if n.kind != "commune" {
+			continue
+		}
+		if last != nil {
+			if known[n.code] > known[last.code] {
+				t.Errorf("%s (%d observations) after %s (%d)", n.name, known[n.code], last.name, known[last.code])
+			}
+			if known[n.code] == known[last.code] {
+				ties++
+				if size[n.code] > size[last.code] {
+					t.Errorf("%s (%.0f m²) after %s (%.0f m²)", n.name, size[n.code], last.name, size[last.code])
+				}
+			}
+		}
+		last = n
+	}
+	if last == nil || ties == 0 {
+		t.Errorf("the snapshot has no two communes equally known: %v", known)
 	}
 }
