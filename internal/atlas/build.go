@@ -58,24 +58,27 @@ type place struct {
 	areas   []int32
 }
 
-// tally is a number of observations and the years they span.
-type tally struct {
+// dated is a number of observations and the first and last of what they are dated by.
+type dated[D int16 | civil.Date] struct {
 	n           uint32
-	first, last int16
+	first, last D
 }
 
-func (t *tally) add(o tally) {
+func (s *dated[D]) add(o dated[D]) {
 	if o.n == 0 {
 		return
 	}
-	if t.n == 0 || o.first < t.first {
-		t.first = o.first
+	if s.n == 0 || o.first < s.first {
+		s.first = o.first
 	}
-	if t.n == 0 || o.last > t.last {
-		t.last = o.last
+	if s.n == 0 || o.last > s.last {
+		s.last = o.last
 	}
-	t.n += o.n
+	s.n += o.n
 }
+
+// tally spans years.
+type tally = dated[int16]
 
 // record is an observation in one word: taxon 21 bits, place 23 bits, day 18 bits,
 // precision 2 bits.

@@ -3,6 +3,7 @@ package atlas
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math"
 	"slices"
 
@@ -40,16 +41,15 @@ type zone struct {
 	cells      []int32 // mesh cells meeting it
 	neighbours []int32 // sharing a border, nearest first
 
-	n           uint32
-	first, last civil.Date
-	years       []uint32 // from the first year of all; nil: none
-	orgs        map[uint32]tally
-	taxa        []byte // its species, packed as the column is but for their number
-	lastCd      taxon.CdRef
-	newest      []entry // species first seen here most recently
-	species     int
-	protected   int
-	threatened  int
+	dated[civil.Date]
+	years      []uint32 // from the first year of all; nil: none
+	orgs       map[uint32]tally
+	taxa       []byte // its species, packed as the column is but for their number
+	lastCd     taxon.CdRef
+	newest     []entry // species first seen here most recently
+	species    int
+	protected  int
+	threatened int
 }
 
 // node is a taxon of the snapshot.
@@ -105,9 +105,8 @@ type entry struct {
 
 // zoneTally sums one taxon in one area while its records are gone through.
 type zoneTally struct {
-	n           uint32
-	first, last civil.Date
-	days        [36]uint32
+	dated[civil.Date]
+	days [36]uint32 // added record by record
 }
 
 // number gives areas, places, taxa and organisations their final numbers.
@@ -303,7 +302,7 @@ func (s *snapshot) count(ctx context.Context) error {
 	s.scratch = make([]zoneTally, len(s.zones))
 	s.yearSpan()
 	orgs := make(map[int32][]orgTally, len(s.cds))
-	for _, k := range sortedKeys(s.byTaxon) {
+	for _, k := range slices.Sorted(maps.Keys(s.byTaxon)) {
 		i := s.nodeOf[s.cds[k>>32]]
 		orgs[i] = append(orgs[i], orgTally{uint32(k), s.byTaxon[k]})
 	}
@@ -448,18 +447,18 @@ func (s *snapshot) gatherPlace(nd *node, run []record, cube []cubeRow) []cubeRow
 	if nd.firstSeen == 0 || run[0].day() < nd.firstSeen.day() {
 		nd.firstSeen = run[0]
 	}
-	sum := zoneTally{n: uint32(len(run)), first: run[0].day(), last: run[len(run)-1].day()}
+	sum := dated[civil.Date]{uint32(len(run)), run[0].day(), run[len(run)-1].day()}
 	for _, z := range at.areas {
 		t := &s.scratch[z]
 		if t.n == 0 {
 			s.touched = append(s.touched, z)
 		}
-		t.add(&sum)
+		t.add(sum)
 		for _, k := range s.periods {
 			t.days[k]++
 		}
 		if nd.unit {
-			s.zones[z].add(&sum)
+			s.zones[z].add(sum)
 		}
 	}
 	return cube
@@ -495,27 +494,6 @@ func (s *snapshot) yearTallies(years []uint32) []yearTally {
 		}
 	}
 	return out
-}
-
-// add sums counts and dates; ten-day periods are added record by record.
-func (t *zoneTally) add(o *zoneTally) {
-	if t.n == 0 || o.first < t.first {
-		t.first = o.first
-	}
-	if t.n == 0 || o.last > t.last {
-		t.last = o.last
-	}
-	t.n += o.n
-}
-
-func (z *zone) add(o *zoneTally) {
-	if z.n == 0 || o.first < z.first {
-		z.first = o.first
-	}
-	if z.n == 0 || o.last > z.last {
-		z.last = o.last
-	}
-	z.n += o.n
 }
 
 // Species shown as first seen most recently in an area.
@@ -614,20 +592,9 @@ func (s *snapshot) addZones(packed []byte) {
 		t := &s.scratch[r.area]
 		if t.n == 0 {
 			s.touched = append(s.touched, r.area)
-			t.first, t.last = civil.Date(r.first), civil.Date(r.last)
 		}
-		t.n += r.n
-		t.first, t.last = min(t.first, civil.Date(r.first)), max(t.last, civil.Date(r.last))
+		t.add(dated[civil.Date]{r.n, civil.Date(r.first), civil.Date(r.last)})
 	})
-}
-
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
-	out := make([]K, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // mergeOrgs sums two lists in order of organisation.

@@ -2,6 +2,7 @@ package atlas
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -367,7 +368,7 @@ func (s *snapshot) areaSheet(i int32, heads []TaxonHead, means map[geo.Kind]map[
 		sh.Years = append(sh.Years, YearCount{int(y.year), int(y.n)})
 	}
 	var orgs []orgTally
-	for _, o := range sortedKeys(z.orgs) {
+	for _, o := range slices.Sorted(maps.Keys(z.orgs)) {
 		orgs = append(orgs, orgTally{o, z.orgs[o]})
 	}
 	sh.Organisations = s.organisations(orgs)

@@ -2,6 +2,7 @@ package atlas
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -22,7 +23,7 @@ func (s *snapshot) territory() error {
 		}
 	}
 	cells := map[geo.AreaKey][]geo.AreaKey{}
-	for _, k := range sortedKeys(known) {
+	for _, k := range slices.Sorted(maps.Keys(known)) {
 		cells[k] = cellsMeeting(s.meta.Mesh, known[k].Geometry)
 		for _, c := range cells[k] {
 			if _, ok := known[c]; !ok {
@@ -39,7 +40,7 @@ func (s *snapshot) territory() error {
 		}
 		known[k] = cellArea(k)
 	}
-	keys := sortedKeys(known)
+	keys := slices.Sorted(maps.Keys(known))
 	s.zones = make([]zone, len(keys))
 	s.zoneOf = make(map[geo.AreaKey]int32, len(keys))
 	for i, k := range keys {
@@ -126,7 +127,7 @@ func cellsMeeting(kind geo.Kind, g orb.MultiPolygon) []geo.AreaKey {
 			}
 		}
 	}
-	return sortedKeys(met)
+	return slices.Sorted(maps.Keys(met))
 }
 
 func nearLine(v, side float64) bool { return math.Abs(v-math.Round(v/side)*side) < sliver }

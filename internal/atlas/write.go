@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -372,7 +373,7 @@ func (s *snapshot) writeNames(w *writer) {
 			}
 		}
 	}
-	for _, nom := range sortedKeys(lead) {
+	for _, nom := range slices.Sorted(maps.Keys(lead)) {
 		w.row(codes, int(nom), int(lead[nom]))
 	}
 }

@@ -2,8 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 
 	"garrigue/internal/fault"
@@ -76,13 +76,8 @@ func (c *importCmd) Run(e *env) error {
 }
 
 func knownFormat(name string) error {
-	if name == "auto" {
+	if name == "auto" || slices.Contains(ingest.Formats(), name) {
 		return nil
-	}
-	for _, f := range ingest.Formats() {
-		if f == name {
-			return nil
-		}
 	}
 	return fault.Say(fault.Invalid, "import.format", name, fmt.Sprint(ingest.Formats()))
 }
@@ -107,13 +102,13 @@ func printReport(e *env, r ingest.Report) {
 	if len(r.LeftOut) > 0 {
 		e.say("import.leftout", r.Table, listed(r.LeftOut))
 	}
-	for _, k := range sortedKeys(r.Held) {
+	for _, k := range slices.Sorted(maps.Keys(r.Held)) {
 		e.say("import.held", r.Held[k], i18n.T(e.lang, "hold."+k))
 	}
-	for _, k := range sortedKeys(r.Warnings) {
+	for _, k := range slices.Sorted(maps.Keys(r.Warnings)) {
 		e.say("import.warning", r.Warnings[k], k, i18n.T(e.lang, "quality."+k))
 	}
-	for _, k := range sortedKeys(r.Rejects) {
+	for _, k := range slices.Sorted(maps.Keys(r.Rejects)) {
 		e.say("import.reject", r.Rejects[k], k, i18n.T(e.lang, "quality."+k))
 	}
 	if r.Rejected > 0 && !r.DryRun { // a trial keeps no reject to show
@@ -128,15 +123,6 @@ func listed(names []string) string {
 		return strings.Join(names[:few], ", ") + ", … (" + fmt.Sprint(len(names)) + ")"
 	}
 	return strings.Join(names, ", ")
-}
-
-func sortedKeys(m map[string]int) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	sort.Strings(out)
-	return out
 }
 
 // rejectsCmd lists rejected rows.

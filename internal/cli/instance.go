@@ -52,22 +52,14 @@ func createInstance(e *env, dir, name, territory, publisher string, fictional bo
 	return os.WriteFile(path, b.Bytes(), 0o640)
 }
 
-// openInstance reads the settings of the instance of e and opens its vault.
-func openInstance(e *env) (*settings, *vault.DB, error) {
+// withInstance reads the settings of the instance of e, opens its vault, runs f on both and
+// closes the vault.
+func withInstance(e *env, f func(*settings, *vault.DB) error) (err error) {
 	s, err := loadSettings(e.dir)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	db, err := vault.Open(e.ctx, vaultPath(e.dir))
-	if err != nil {
-		return nil, nil, err
-	}
-	return s, db, nil
-}
-
-// withInstance runs f on the instance of e and closes its vault.
-func withInstance(e *env, f func(*settings, *vault.DB) error) (err error) {
-	s, db, err := openInstance(e)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"maps"
+	"slices"
+
 	"garrigue/internal/ingest"
 	"garrigue/internal/publish"
 	"garrigue/internal/vault"
@@ -73,7 +76,7 @@ func printPublished(e *env, r publish.Result) {
 	if r.Blurred > 0 {
 		e.say("publish.blurred", r.Blurred)
 	}
-	for _, k := range sortedKeys(r.Withheld) {
+	for _, k := range slices.Sorted(maps.Keys(r.Withheld)) {
 		e.say("publish.withheld", r.Withheld[k], e.t("withheld."+k))
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -72,7 +73,7 @@ func loadSettings(dir string) (*settings, error) {
 	if err != nil {
 		var pe toml.ParseError
 		line := err.Error()
-		if asParse(err, &pe) {
+		if errors.As(err, &pe) {
 			line = fmt.Sprintf("%d : %s", pe.Position.Line, pe.Message)
 		}
 		return nil, fault.Say(fault.Invalid, "settings.syntax", path, line)
@@ -81,14 +82,6 @@ func loadSettings(dir string) (*settings, error) {
 		return nil, fault.Say(fault.Invalid, "settings.unknown", path, extra[0].String())
 	}
 	return &s, s.check(path)
-}
-
-func asParse(err error, pe *toml.ParseError) bool {
-	p, ok := err.(toml.ParseError)
-	if ok {
-		*pe = p
-	}
-	return ok
 }
 
 // check fills what was left out and refuses what cannot be.

@@ -10,8 +10,9 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -81,14 +82,7 @@ func Parse(tag string) (Lang, bool) {
 func Has(lang Lang, key string) bool { _, ok := catalogues[lang][key]; return ok }
 
 // Keys returns the sorted keys of a language's catalogue.
-func Keys(lang Lang) []string {
-	out := make([]string, 0, len(catalogues[lang]))
-	for k := range catalogues[lang] {
-		out = append(out, k)
-	}
-	sort.Strings(out)
-	return out
-}
+func Keys(lang Lang) []string { return slices.Sorted(maps.Keys(catalogues[lang])) }
 
 // T returns the sentence of key in lang, in French when lang lacks it, and the key itself
 // when nobody has it (visible, so that a test or a reader finds it).

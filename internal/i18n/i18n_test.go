@@ -1,8 +1,9 @@
 package i18n_test
 
 import (
+	"maps"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,10 +70,5 @@ func places(s string) string {
 	for _, p := range place.FindAllString(s, -1) {
 		seen[p] = true
 	}
-	out := make([]string, 0, len(seen))
-	for p := range seen {
-		out = append(out, p)
-	}
-	sort.Strings(out)
-	return strings.Join(out, "")
+	return strings.Join(slices.Sorted(maps.Keys(seen)), "")
 }
