@@ -4,12 +4,12 @@ import (
 	"iter"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"testing"
 
 	"github.com/paulmach/orb"
 
 	"garrigue/internal/atlas"
+	"garrigue/internal/atlas/atlastest"
 	"garrigue/internal/civil"
 	"garrigue/internal/disclosure"
 	"garrigue/internal/geo"
@@ -111,34 +111,11 @@ func testStore(t *testing.T) *atlas.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(t.TempDir(), "atlas")
-	d, err := atlas.OpenDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := atlas.Create(d.Temp(), atlas.Meta{Title: "Atlas d’essai", Territory: "Pays d’essai", Publisher: "Essai", Licence: "CC BY 4.0", Fictional: true,
+	return atlastest.Store(t, atlas.Meta{Title: "Atlas d’essai", Territory: "Pays d’essai", Publisher: "Essai", Licence: "CC BY 4.0", Fictional: true,
 		Built: "2026-07-15T02:00:00Z", Mesh: geo.Cell5, Taxref: "18", Policy: "sinp-1"}, atlas.References{
 		Taxonomy: tax, Areas: territory(), Sensitive: func(cd taxon.CdRef) bool { return cd == 2651 },
 		Statuses: []taxon.Status{{CdRef: 79289, Type: "LRN", TypeLabel: "Liste rouge nationale", Code: "VU", Label: "Vulnérable", Territory: "France métropolitaine"}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range seen(t) {
-		b.Add(&p)
-	}
-	if err := b.Finish(t.Context(), nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Swap(d.Temp(), b.Meta().ID, 7); err != nil {
-		t.Fatal(err)
-	}
-	store, err := atlas.OpenStore(dir, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	return store
+	}, seen(t))
 }
 
 // ask sends one GET with header pairs.

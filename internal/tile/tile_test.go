@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"sort"
 	"strings"
 	"testing"
@@ -57,18 +56,10 @@ func testStore(t testing.TB) *atlas.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(t.TempDir(), "atlas")
-	d, err := atlas.OpenDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := atlas.Create(d.Temp(), atlas.Meta{Title: "Essai", Built: "2026-07-15T02:00:00Z", Mesh: geo.Cell5}, atlas.References{Taxonomy: taxonomy, Areas: areas})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var ps []disclosure.Published
 	add := func(cd taxon.CdRef, area geo.AreaKey, year int, within []geo.AreaKey, reasons disclosure.Reason) {
 		day, _ := civil.Make(year, 5, 1)
-		b.Add(&disclosure.Published{CdRef: cd, Organisation: "Essai", When: observation.Period{Start: day, End: day}, Area: area, Within: within,
+		ps = append(ps, disclosure.Published{CdRef: cd, Organisation: "Essai", When: observation.Period{Start: day, End: day}, Area: area, Within: within,
 			Blurred: reasons != 0, Reasons: reasons, AltitudeMin: observation.NoAltitude, AltitudeMax: observation.NoAltitude})
 	}
 	all := []geo.AreaKey{west, dep, region}
@@ -79,18 +70,7 @@ func testStore(t testing.TB) *atlas.Store {
 	for i := range 3000 {
 		add(20, geo.CellKey(geo.Cell5, 500+5*(i%60), 6200+5*(i/60)), 1990+i%35, []geo.AreaKey{region}, 0)
 	}
-	if err := b.Finish(t.Context(), nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Swap(d.Temp(), b.Meta().ID, 7); err != nil {
-		t.Fatal(err)
-	}
-	store, err := atlas.OpenStore(dir, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	return store
+	return atlastest.Store(t, atlas.Meta{Title: "Essai", Built: "2026-07-15T02:00:00Z", Mesh: geo.Cell5}, atlas.References{Taxonomy: taxonomy, Areas: areas}, ps)
 }
 
 func ask(h http.Handler, path string, header ...string) *httptest.ResponseRecorder {

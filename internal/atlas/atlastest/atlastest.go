@@ -295,12 +295,29 @@ func Write(t testing.TB, path string, meta atlas.Meta, refs atlas.References, ps
 // Dir returns a new folder whose current snapshot is the small one, for atlas.OpenStore.
 func Dir(t testing.TB) string {
 	t.Helper()
+	return publish(t, Identity(), References(t), Published())
+}
+
+// Store publishes observations into a folder of their own and opens it.
+func Store(t testing.TB, meta atlas.Meta, refs atlas.References, ps []disclosure.Published) *atlas.Store {
+	t.Helper()
+	s, err := atlas.OpenStore(publish(t, meta, refs, ps), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// publish makes a folder whose current snapshot holds ps.
+func publish(t testing.TB, meta atlas.Meta, refs atlas.References, ps []disclosure.Published) string {
+	t.Helper()
 	path := t.TempDir()
 	d, err := atlas.OpenDir(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := Write(t, d.Temp(), Identity(), References(t), Published())
+	m := Write(t, d.Temp(), meta, refs, ps)
 	if err := d.Swap(d.Temp(), m.ID, 7); err != nil {
 		t.Fatal(err)
 	}
