@@ -23,6 +23,7 @@ import (
 	"garrigue/internal/api"
 	"garrigue/internal/atlas"
 	"garrigue/internal/cli"
+	"garrigue/internal/needs"
 )
 
 // swallow is one row of the producer's file, read here without any of the program's code.
@@ -49,13 +50,7 @@ const houseMartin = "/api/v1/taxa/459478" // Delichon urbicum
 // the records are in their communes and cells; with all lists, in their cells and in no
 // commune.
 func TestSwallows(t *testing.T) {
-	shared := filepath.Join("..", "shared", "data")
-	if _, err := os.Stat(shared); err != nil {
-		if os.Getenv("GARRIGUE_TEST_REQUIRE") == "all" {
-			t.Fatal("../shared is required")
-		}
-		t.Skip("../shared is not here: the real export cannot be read")
-	}
+	shared := needs.Shared(t, "data")
 	file := filepath.Join(shared, "sources", "visionature", "faune-occitanie-hirondelle-fenetre-31.tsv")
 	rows := readSwallows(t, file)
 	if len(rows) != 952 {

@@ -20,6 +20,7 @@ import (
 	"garrigue/internal/disclosure"
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
+	"garrigue/internal/needs"
 	"garrigue/internal/taxon"
 )
 
@@ -408,10 +409,7 @@ func TestAudit(t *testing.T) {
 	if audit.Observations != 76 || audit.Blurred != 8 || audit.ByKind[geo.Cell5] != 68 || audit.Years[2024] != 12 {
 		t.Errorf("%+v", audit)
 	}
-	sqlite3, err := exec.LookPath("sqlite3")
-	if err != nil {
-		skip(t, "sqlite3 is not installed")
-	}
+	sqlite3 := needs.Tool(t, "sqlite3")
 	for what, sql := range map[string]string{
 		"a lost row":            "DELETE FROM cube WHERE id = 3",
 		"another count":         "UPDATE cube SET observations = observations + 1 WHERE id = 1",
@@ -442,20 +440,9 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-func skip(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("GARRIGUE_TEST_REQUIRE") == "all" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
-}
-
 // TestGeoPackage asks GDAL, the engine of QGIS, what it makes of a snapshot.
 func TestGeoPackage(t *testing.T) {
-	ogrinfo, err := exec.LookPath("ogrinfo")
-	if err != nil {
-		skip(t, "ogrinfo (gdal-bin) is not installed")
-	}
+	ogrinfo := needs.Tool(t, "ogrinfo") // of gdal-bin
 	path := filepath.Join(t.TempDir(), "small.gpkg")
 	atlastest.Write(t, path, atlastest.Identity(), atlastest.References(t), atlastest.Published())
 	out, err := exec.Command(ogrinfo, "-al", "-so", path).CombinedOutput()

@@ -7,18 +7,13 @@ import (
 	"time"
 
 	"garrigue/internal/geo"
+	"garrigue/internal/needs"
 )
 
 // sharedAreas reads the communes and departments of the shared references.
 func sharedAreas(t *testing.T) []geo.Area {
 	t.Helper()
-	const dir = "../../../shared/data/reference/"
-	if _, err := os.Stat(dir); err != nil {
-		if os.Getenv("GARRIGUE_TEST_REQUIRE") == "all" {
-			t.Fatal("the shared references are needed")
-		}
-		t.Skip("../shared is not there")
-	}
+	dir := needs.Shared(t, "data", "reference") + "/"
 	var out []geo.Area
 	for _, f := range []struct {
 		name string

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"garrigue/internal/geo"
+	"garrigue/internal/needs"
 )
 
 // land is the territory, made once for all tests, which only read it.
@@ -23,14 +23,7 @@ var land = sync.OnceValue(newTerritory)
 // shared returns a file of the shared data, or skips the test.
 func shared(t testing.TB, parts ...string) string {
 	t.Helper()
-	path := filepath.Join(append([]string{"..", "..", "..", "shared", "data"}, parts...)...)
-	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("GARRIGUE_TEST_REQUIRE") == "all" {
-			t.Fatal("the shared data are required and missing: ", err)
-		}
-		t.Skip("the shared data are not beside the repository")
-	}
-	return path
+	return needs.Shared(t, append([]string{"data"}, parts...)...)
 }
 
 // segment is a side of an outline, whichever way it is walked.

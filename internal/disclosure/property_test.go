@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"garrigue/internal/geo"
+	"garrigue/internal/needs"
 	"garrigue/internal/observation"
 	"garrigue/internal/sensitivity"
 )
@@ -311,12 +312,9 @@ func occitanie(t testing.TB) (communes, all []geo.Area) {
 		name string
 		kind geo.Kind
 	}{{"communes-occitanie.geojson.gz", geo.Commune}, {"departements-occitanie.geojson", geo.Department}, {"region-occitanie.geojson", geo.Region}} {
-		file, err := os.Open("../../../shared/data/reference/" + f.name)
+		file, err := os.Open(needs.Shared(t, "data", "reference", f.name))
 		if err != nil {
-			if os.Getenv("GARRIGUE_TEST_REQUIRE") == "all" {
-				t.Fatal(err)
-			}
-			t.Skip("the shared outlines are not here")
+			t.Fatal(err)
 		}
 		defer file.Close()
 		var r io.Reader = file

@@ -6,25 +6,21 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/paulmach/orb"
-)
 
-const shared = "../../../shared/data/reference"
+	"garrigue/internal/needs"
+)
 
 // sharedFile returns a reference file, unzipped. The shared data lie beside the checkout.
 func sharedFile(t testing.TB, name string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(shared, name))
+	b, err := os.ReadFile(needs.Shared(t, "data", "reference", name))
 	if err != nil {
-		if os.Getenv("GARRIGUE_TEST_REQUIRE") == "all" {
-			t.Fatal("the shared data are required: ", err)
-		}
-		t.Skip("the shared data are not beside this checkout")
+		t.Fatal(err)
 	}
 	if strings.HasSuffix(name, ".gz") {
 		z, err := gzip.NewReader(bytes.NewReader(b))

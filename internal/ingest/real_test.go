@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"garrigue/internal/geo"
+	"garrigue/internal/needs"
 	"garrigue/internal/vault"
 )
 
@@ -30,13 +31,7 @@ func TestMain(m *testing.M) {
 // needShared skips a test that needs the shared data when they are away, unless they are required.
 func needShared(t testing.TB) {
 	t.Helper()
-	if _, err := os.Stat(shared); err == nil {
-		return
-	}
-	if os.Getenv("GARRIGUE_TEST_REQUIRE") == "all" {
-		t.Fatal("the shared data are required and not there")
-	}
-	t.Skip("the shared data are not beside the repository")
+	needs.Shared(t, "data")
 }
 
 var realReferences = sync.OnceValues(func() (string, error) {

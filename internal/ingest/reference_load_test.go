@@ -19,6 +19,7 @@ import (
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
 	"garrigue/internal/i18n"
+	"garrigue/internal/needs"
 	"garrigue/internal/sensitivity"
 	"garrigue/internal/taxon"
 	"garrigue/internal/vault"
@@ -41,14 +42,7 @@ func refVault(t testing.TB) *vault.DB {
 // refShared returns a file of the shared references.
 func refShared(t testing.TB, name string) string {
 	t.Helper()
-	p := filepath.Join("..", "..", "..", "shared", "data", "reference", name)
-	if _, err := os.Stat(p); err != nil {
-		if os.Getenv("GARRIGUE_TEST_REQUIRE") == "all" {
-			t.Fatal(err)
-		}
-		t.Skip("the shared references are not here")
-	}
-	return p
+	return needs.Shared(t, "data", "reference", name)
 }
 
 func refWrite(t testing.TB, name string, content []byte) string {

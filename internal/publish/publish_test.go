@@ -23,6 +23,7 @@ import (
 	"garrigue/internal/disclosure"
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
+	"garrigue/internal/needs"
 	"garrigue/internal/observation"
 	"garrigue/internal/publish"
 	"garrigue/internal/sensitivity"
@@ -224,14 +225,7 @@ func TestNothingExactInside(t *testing.T) {
 // dump writes every table but what tells when it was made.
 func dump(t *testing.T, path string) string {
 	t.Helper()
-	bin, err := exec.LookPath("sqlite3")
-	if err != nil {
-		if os.Getenv("GARRIGUE_TEST_REQUIRE") == "all" {
-			t.Fatal("sqlite3 is needed")
-		}
-		t.Skip("sqlite3 is not installed")
-	}
-	out, err := exec.Command(bin, path, ".dump").Output()
+	out, err := exec.Command(needs.Tool(t, "sqlite3"), path, ".dump").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"garrigue/internal/needs"
 )
 
 const shared = "../../../shared"
@@ -15,12 +17,9 @@ const shared = "../../../shared"
 // readShared returns a file of the shared data, which lie beside the checkout.
 func readShared(t testing.TB, name string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(shared, name))
+	b, err := os.ReadFile(needs.Shared(t, name))
 	if err != nil {
-		if os.Getenv("GARRIGUE_TEST_REQUIRE") == "all" {
-			t.Fatal("the shared data are required: ", err)
-		}
-		t.Skip("the shared data are not beside this checkout")
+		t.Fatal(err)
 	}
 	return b
 }
