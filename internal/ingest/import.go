@@ -37,7 +37,7 @@ type chunk struct {
 func (im *Importer) Import(ctx context.Context, path string, o Options) (_ Report, err error) {
 	defer fault.Wrap(&err, "ingest.Import(%s)", filepath.Base(path))
 	started := time.Now()
-	s, err := openSource(path)
+	s, err := openSource(path, readOptions{Table: o.Table})
 	if err != nil {
 		return Report{}, err
 	}

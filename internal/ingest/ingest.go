@@ -100,6 +100,10 @@ type Options struct {
 	Organisation string // of rows that name none
 	Format       string // a name of Formats, "auto" or ""
 	DryRun       bool   // do everything, keep nothing
+	Source       string // name of the [[source]] it comes from, "" for a file given by hand
+	By           string // who asked: a person or "schedule"; kept with the batch
+	Table        string // sheet, layer or entry, when the file holds several
+	Complete     bool   // the file is the whole of its datasets: what it lacks is withdrawn
 	Progress     func(Progress)
 }
 

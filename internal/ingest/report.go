@@ -58,23 +58,21 @@ func holdName(h observation.Hold) string {
 	return [...]string{"none", "unmatched_taxon", "outside_territory", "unlocated", "unclassed"}[h]
 }
 
-func separatorName(c byte) string {
-	switch c {
-	case '\t':
+func separatorName(c string) string {
+	if c == "\t" {
 		return "tab"
-	case 0:
-		return ""
 	}
-	return string(c)
+	return c
 }
 
 // describe fills what is known of the file before its rows.
 func (r *Report) describe(s *source, rows *rows, p *plan, prof *profile) {
-	r.File, r.Table, r.Format, r.LeftOut = s.name, rows.t.Entry(), p.format.name, rows.t.Others()
+	l := rows.t.Layout()
+	r.File, r.Table, r.Format, r.LeftOut = s.name, l.Table, p.format.name, l.Others
 	if s.archive != nil {
 		r.Format = Archive
 	}
-	r.Encoding, r.Separator = string(rows.t.Encoding()), separatorName(rows.t.Separator())
+	r.Encoding, r.Separator = string(l.Encoding), separatorName(l.Separator)
 	for f := range nFields {
 		if c := p.column[f]; c >= 0 {
 			r.Mapping = append(r.Mapping, Mapped{p.header[c], f.String()})

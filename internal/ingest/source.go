@@ -23,6 +23,44 @@ type source struct {
 	file    *os.File
 	size    int64
 	archive *archive // nil for a plain table
+	reader  *reader  // nil for delimited text and archives
+	wish    readOptions
+}
+
+// table is one reading of the rows of a producer's file, whatever its kind. A row's Raw is
+// the producer's own line where there is one, else its values written as a line of CSV
+// (RFC 4180): it goes back with the rejects.
+type table interface {
+	// Header returns the names of the columns, trimmed.
+	Header() []string
+	// Next returns the next row, io.EOF after the last; Fields may be used again by the next
+	// call, its strings not.
+	Next() (tabular.Row, error)
+	// Offset is how much of Size was read, for a progress bar.
+	Offset() int64
+	Size() int64
+	Layout() tabular.Layout
+}
+
+// readOptions are the caller's wishes on how to read a file that holds several tables.
+type readOptions struct {
+	Table string // sheet of a workbook, layer of a GeoPackage, entry of a zip; "" for the first of observations
+}
+
+// reader is a kind of file that is not delimited text.
+type reader struct {
+	kind string // "xlsx", "ods", "geopackage", "geojson", "shapefile", "gml", "json"…
+	// match recognises the kind by the file's first 512 bytes and, where these do not tell (a
+	// zip), by what is inside f.
+	match func(head []byte, f *os.File, size int64, name string) bool
+	// open begins one reading. What it opens beside f it closes at the end of the rows, or
+	// through io.Closer when the table is one.
+	open func(f *os.File, size int64, name string, o readOptions) (table, error)
+}
+
+// readers lists the kinds, in the order they are tried.
+func readers() []*reader {
+	return []*reader{}
 }
 
 // asFault is errors.As for fault.Error.
@@ -45,7 +83,7 @@ func openRegular(path string) (f *os.File, st os.FileInfo, err error) {
 }
 
 // openSource opens a file and recognises what cannot be observations.
-func openSource(path string) (_ *source, err error) {
+func openSource(path string, wish readOptions) (_ *source, err error) {
 	name := filepath.Base(path)
 	f, st, err := openRegular(path)
 	switch {
@@ -65,7 +103,18 @@ func openSource(path string) (_ *source, err error) {
 			f.Close()
 		}
 	}()
-	s := &source{name: name, file: f, size: st.Size()}
+	s := &source{name: name, file: f, size: st.Size(), wish: wish}
+	head := make([]byte, 512)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && err != io.EOF {
+		return nil, fault.Say(fault.Invalid, "ingest.unreadable", name).Because(err)
+	}
+	for _, r := range readers() {
+		if r.match(head[:n], f, s.size, name) {
+			s.reader = r
+			return s, nil
+		}
+	}
 	if err := s.refuse(); err != nil {
 		return nil, err
 	}
@@ -119,7 +168,7 @@ func (s *source) sha256(ctx context.Context) (string, error) {
 
 // rows is one reading of a source from its start.
 type rows struct {
-	t      *tabular.Reader
+	t      table
 	header []string
 	// core joins the row of the core table of an archive; fixed are values for every row.
 	core    *coreTable
@@ -133,6 +182,13 @@ type rows struct {
 func (s *source) read() (*rows, error) {
 	if s.archive != nil {
 		return s.archive.read(s)
+	}
+	if s.reader != nil {
+		t, err := s.reader.open(s.file, s.size, s.name, s.wish)
+		if err != nil {
+			return nil, err
+		}
+		return &rows{t: t, header: t.Header(), own: len(t.Header())}, nil
 	}
 	t, err := tabular.Open(s.file, s.size, s.name, tabular.Options{})
 	if err != nil {

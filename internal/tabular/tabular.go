@@ -235,6 +235,26 @@ func (r *Reader) readHeader() error {
 	return nil
 }
 
+// Layout is how a table was written in its file: what it takes to give some of its rows back
+// in the same form.
+type Layout struct {
+	Kind      string   `json:"kind"`                // "text", "xlsx", "ods", "geopackage", "geojson", "shapefile", "gml", "json"…
+	Table     string   `json:"table,omitempty"`     // entry of a zip, sheet, layer
+	Others    []string `json:"others,omitempty"`    // tables of the same file that were not read
+	Encoding  Encoding `json:"encoding,omitempty"`  // of delimited text
+	Separator string   `json:"separator,omitempty"` // of delimited text, one character
+	Header    []string `json:"header,omitempty"`    // names of the columns, as in the file
+}
+
+// Layout tells how the text is written, as far as it is known by now.
+func (r *Reader) Layout() Layout {
+	l := Layout{Kind: "text", Table: r.src.entry, Others: r.src.others, Encoding: r.Encoding(), Header: r.header}
+	if r.sep != 0 {
+		l.Separator = string(r.sep)
+	}
+	return l
+}
+
 // Header returns the column names, trimmed; nil with NoHeader. A column may have no name.
 func (r *Reader) Header() []string { return r.header }
 

@@ -207,7 +207,7 @@ func (b *Batch) knowDataset(id dataset.ID) error {
 		return nil
 	}
 	known := false
-	err := b.b.rows(`SELECT 1 FROM dataset WHERE id = $1`, []any{int64(id)}, func(*sqlite.Stmt) error {
+	err := b.b.rows(`SELECT 1 FROM dataset WHERE id = $1`, []any{int64(id)}, func(row) error {
 		known = true
 		return nil
 	})
@@ -262,7 +262,7 @@ func (b *Batch) find(key uint64, o *observation.Observation, content int64) (f f
 	if !b.loaded {
 		b.lookups++
 		err = b.b.rows(`SELECT id, content_hash, cd_ref, sensitivity, sensitivity_list, held FROM observation
-			WHERE dataset = $1 AND source_key = $2`, []any{int64(o.Dataset), o.SourceKey}, func(s *sqlite.Stmt) error {
+			WHERE dataset = $1 AND source_key = $2`, []any{int64(o.Dataset), o.SourceKey}, func(s row) error {
 			f.id = s.ColumnInt64(0)
 			f.same = s.ColumnInt64(1) == content && b.classColumns(s, 2) == b.classOf(o)
 			return nil
@@ -277,7 +277,7 @@ func (b *Batch) find(key uint64, o *observation.Observation, content int64) (f f
 		}
 		mine := false
 		err = b.b.rows(`SELECT 1 FROM observation WHERE id = $1 AND dataset = $2 AND source_key = $3`,
-			[]any{int64(e.a), int64(o.Dataset), o.SourceKey}, func(*sqlite.Stmt) error { mine = true; return nil })
+			[]any{int64(e.a), int64(o.Dataset), o.SourceKey}, func(row) error { mine = true; return nil })
 		if mine {
 			f = foundRow{id: int64(e.a), entry: e}
 		}
@@ -286,7 +286,7 @@ func (b *Batch) find(key uint64, o *observation.Observation, content int64) (f f
 	return f, err
 }
 
-func (b *Batch) classColumns(s *sqlite.Stmt, from int) uint64 {
+func (b *Batch) classColumns(s row, from int) uint64 {
 	return b.class(taxon.CdRef(s.ColumnInt64(from)), sensitivity.Level(s.ColumnInt64(from+1)), s.ColumnText(from+2), s.ColumnText(from+3))
 }
 
@@ -298,7 +298,7 @@ func (b *Batch) load() error {
 	n := int(b.existing + b.created)
 	b.keys, b.uuids = newKeyTable(n), newKeyTable(n)
 	err := b.b.rows(`SELECT id, dataset, cd_ref, sensitivity, sensitivity_list, held, content_hash, id_sinp, source_key
-		FROM observation`, nil, func(s *sqlite.Stmt) error {
+		FROM observation`, nil, func(s row) error {
 		key := b.keyHash(dataset.ID(s.ColumnInt64(1)), s.ColumnText(8))
 		b.keys.add(keyEntry{k: key, a: uint64(s.ColumnInt64(0)), b: uint64(s.ColumnInt64(6)) ^ b.classColumns(s, 2)})
 		if t := s.ColumnText(7); t != "" {
@@ -326,7 +326,7 @@ func (b *Batch) KnownUUID(id uuid.UUID, d dataset.ID, key string) (known bool) {
 	if !b.loaded {
 		b.lookups++
 		b.b.rows(`SELECT 1 FROM observation WHERE id_sinp = $1 AND NOT (dataset = $2 AND source_key = $3)`,
-			[]any{id.String(), int64(d), key}, func(*sqlite.Stmt) error { known = true; return nil })
+			[]any{id.String(), int64(d), key}, func(row) error { known = true; return nil })
 		return known
 	}
 	mine := uuidEntry(id, b.keyHash(d, key))

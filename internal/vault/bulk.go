@@ -79,7 +79,7 @@ func run(s *sqlite.Stmt) error {
 }
 
 // rows calls scan with each row of a query.
-func (b *bulk) rows(text string, args []any, scan func(s *sqlite.Stmt) error) error {
+func (b *bulk) rows(text string, args []any, scan func(s row) error) error {
 	s, err := b.statement(text)
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (b *bulk) id(counter string) (int64, error) {
 }
 
 func (b *bulk) counter(name string) (value int64, err error) {
-	err = b.rows(`SELECT value FROM counter WHERE name = $1`, []any{name}, func(s *sqlite.Stmt) error {
+	err = b.rows(`SELECT value FROM counter WHERE name = $1`, []any{name}, func(s row) error {
 		value = s.ColumnInt64(0)
 		return nil
 	})

@@ -10,7 +10,6 @@ import (
 	"crypto/sha256"
 
 	"github.com/google/uuid"
-	"zombiezen.com/go/sqlite"
 
 	"garrigue/internal/civil"
 	"garrigue/internal/fault"
@@ -40,7 +39,7 @@ func holdCodes() [5]string { return [...]string{"", "taxon", "territory", "place
 
 // values binds the parameters of a statement in order.
 type values struct {
-	s *sqlite.Stmt
+	s binder
 	n int
 }
 
@@ -155,7 +154,7 @@ func check(o *observation.Observation) error {
 }
 
 // bindRow binds the columns of writtenColumns. e.hash has been called with o before.
-func (e *encoder) bindRow(s *sqlite.Stmt, o *observation.Observation, batch, content int64) {
+func (e *encoder) bindRow(s binder, o *observation.Observation, batch, content int64) {
 	v := values{s: s}
 	p := &o.Place
 	v.int(o.ID)

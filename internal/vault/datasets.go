@@ -4,8 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"zombiezen.com/go/sqlite"
-
 	"garrigue/internal/dataset"
 	"garrigue/internal/fault"
 )
@@ -40,7 +38,7 @@ func (b *bulk) ensureDataset(d dataset.Dataset) (dataset.Dataset, error) {
 		return d, fault.Say(fault.Invalid, "vault.dataset_unnamed")
 	}
 	var known dataset.Dataset
-	read := func(s *sqlite.Stmt) error {
+	read := func(s row) error {
 		known = dataset.Dataset{ID: dataset.ID(s.ColumnInt64(0)), UUID: s.ColumnText(1), Name: s.ColumnText(2),
 			Organisation: s.ColumnText(3), Framework: s.ColumnText(4), Public: s.ColumnText(5)}
 		return nil

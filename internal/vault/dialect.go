@@ -29,7 +29,9 @@ type dialect struct {
 	prepare func(path string) error
 	// journalPath is where the journal of reads is kept.
 	journalPath func(path string) string
-	open        func(path string, connections int, readOnly bool) (*sql.DB, error)
+	// registerPath is where the register is kept.
+	registerPath func(path string) string
+	open         func(path string, connections int, readOnly bool) (*sql.DB, error)
 	// bulk begins a write transaction on a connection with typed binds; it waits until
 	// any other writer has ended, or ctx.
 	bulk func(ctx context.Context, path string) (*bulk, error)
@@ -46,13 +48,14 @@ func sqliteDialect() *dialect {
 		goose: goose.DialectSQLite3,
 		schema: strings.NewReplacer("BIGINT", "INTEGER", "DOUBLE PRECISION", "REAL", "BYTEA", "BLOB",
 			` COLLATE "C"`, "", "/* strict */", "STRICT"),
-		mark:        "PRAGMA application_id = 1195463254", // applicationID
-		prepare:     prepareSQLite,
-		journalPath: func(path string) string { return strings.TrimSuffix(path, ".sqlite") + "-journal.sqlite" },
-		open:        openSQLite,
-		bulk:        beginSQLite,
-		scan:        scanSQLite,
-		verify:      []string{"PRAGMA integrity_check", `SELECT "table" FROM pragma_foreign_key_check`},
+		mark:         "PRAGMA application_id = 1195463254", // applicationID
+		prepare:      prepareSQLite,
+		journalPath:  func(path string) string { return strings.TrimSuffix(path, ".sqlite") + "-journal.sqlite" },
+		registerPath: func(path string) string { return strings.TrimSuffix(path, ".sqlite") + "-register.sqlite" },
+		open:         openSQLite,
+		bulk:         beginSQLite,
+		scan:         scanSQLite,
+		verify:       []string{"PRAGMA integrity_check", `SELECT "table" FROM pragma_foreign_key_check`},
 	}
 }
 

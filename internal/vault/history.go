@@ -67,22 +67,22 @@ type formerRow struct {
 // geometry is in hexadecimal.
 func (b *Batch) former(id int64) (f formerRow, err error) {
 	columns := columnList(writtenColumns)
-	row := make(map[string]any, len(columns))
+	cells := make(map[string]any, len(columns))
 	found := false
-	err = b.b.rows(`SELECT `+writtenColumns+` FROM observation WHERE id = $1`, []any{id}, func(s *sqlite.Stmt) error {
+	err = b.b.rows(`SELECT `+writtenColumns+` FROM observation WHERE id = $1`, []any{id}, func(s row) error {
 		found = true
 		for i, c := range columns {
 			switch s.ColumnType(i) {
 			case sqlite.TypeInteger:
-				row[c] = s.ColumnInt64(i)
+				cells[c] = s.ColumnInt64(i)
 			case sqlite.TypeFloat:
-				row[c] = s.ColumnFloat(i)
+				cells[c] = s.ColumnFloat(i)
 			case sqlite.TypeText:
-				row[c] = s.ColumnText(i)
+				cells[c] = s.ColumnText(i)
 			case sqlite.TypeBlob:
 				shape := make([]byte, s.ColumnLen(i))
 				s.ColumnBytes(i, shape)
-				row[c] = hex.EncodeToString(shape)
+				cells[c] = hex.EncodeToString(shape)
 			}
 		}
 		return nil
@@ -93,13 +93,13 @@ func (b *Batch) former(id int64) (f formerRow, err error) {
 	if !found {
 		return f, fmt.Errorf("observation %d is gone", id)
 	}
-	f.content, _ = row["content_hash"].(int64)
-	if t, ok := row["id_sinp"].(string); ok {
+	f.content, _ = cells["content_hash"].(int64)
+	if t, ok := cells["id_sinp"].(string); ok {
 		if f.uuid, err = uuid.Parse(t); err != nil {
 			return f, fmt.Errorf("observation %d: identifier", id)
 		}
 	}
-	f.json, err = json.Marshal(row)
+	f.json, err = json.Marshal(cells)
 	return f, err
 }
 

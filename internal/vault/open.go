@@ -47,8 +47,8 @@ func Open(ctx context.Context, path string) (_ *DB, err error) {
 		}
 		return h, classify(err)
 	}
-	journal := d.journalPath(path)
-	for _, p := range []string{path, journal} {
+	journal, register := d.journalPath(path), d.registerPath(path)
+	for _, p := range []string{path, journal, register} {
 		if err := d.prepare(p); err != nil {
 			return nil, err
 		}
@@ -63,6 +63,12 @@ func Open(ctx context.Context, path string) (_ *DB, err error) {
 		return nil, err
 	}
 	if err := migrate(ctx, d, db.journal, "journal"); err != nil {
+		return nil, err
+	}
+	if db.register, err = handle(register, 1, false); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, d, db.register, "register"); err != nil {
 		return nil, err
 	}
 	if db.read, err = handle(path, readers, true); err != nil {

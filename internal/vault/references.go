@@ -5,8 +5,6 @@ import (
 	"iter"
 	"time"
 
-	"zombiezen.com/go/sqlite"
-
 	"garrigue/internal/fault"
 )
 
@@ -119,11 +117,11 @@ func put[T any](ctx context.Context, db *DB, ref Reference, l load, rows iter.Se
 func (b *bulk) knownReference(ref *Reference, scope string) (found bool, err error) {
 	err = b.rows(`SELECT id, version, row_count, loaded_at, current FROM reference
 		WHERE kind = $1 AND scope = $2 AND name = $3 AND sha256 = $4`,
-		[]any{ref.Kind, scope, ref.Name, ref.SHA256}, func(s *sqlite.Stmt) error {
+		[]any{ref.Kind, scope, ref.Name, ref.SHA256}, func(s row) error {
 			found = true
 			ref.ID = s.ColumnInt64(0)
 			if s.ColumnInt64(4) != 0 {
-				ref.Version, ref.Rows = s.ColumnText(1), s.ColumnInt(2)
+				ref.Version, ref.Rows = s.ColumnText(1), int(s.ColumnInt64(2))
 				ref.LoadedAt, ref.Current = parseTime(s.ColumnText(3)), true
 			}
 			return nil
@@ -135,7 +133,7 @@ func (b *bulk) knownReference(ref *Reference, scope string) (found bool, err err
 func (b *bulk) supersede(ref Reference, l load) error {
 	var old []int64
 	err := b.rows(`SELECT id FROM reference WHERE kind = $1 AND scope = $2 AND name = $3 AND current = 1 ORDER BY id`,
-		[]any{ref.Kind, l.scope, ref.Name}, func(s *sqlite.Stmt) error {
+		[]any{ref.Kind, l.scope, ref.Name}, func(s row) error {
 			old = append(old, s.ColumnInt64(0))
 			return nil
 		})

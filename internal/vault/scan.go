@@ -17,7 +17,7 @@ import (
 // decoder turns columns back into an observation, without allocating for what comes back
 // over and over: organisations, codes, lists.
 type decoder struct {
-	s     *sqlite.Stmt
+	s     row
 	n     int // next column
 	buf   [64]byte
 	words map[string]string

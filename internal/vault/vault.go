@@ -26,6 +26,8 @@ type DB struct {
 	write   *sql.DB // one connection
 	read    *sql.DB // a small pool
 	journal *sql.DB // one connection, on a file of its own
+	// register holds forms and what is remembered between runs: see register.go.
+	register *sql.DB
 
 	// writing holds the one right to write of this process, so that a second writer waits
 	// here, where its context can end the wait, and not in SQLite.
@@ -40,7 +42,7 @@ func (db *DB) Close() error {
 	if b := db.open.Load(); b != nil {
 		err = b.Rollback()
 	}
-	return errors.Join(err, db.read.Close(), db.write.Close(), db.journal.Close())
+	return errors.Join(err, db.read.Close(), db.write.Close(), db.journal.Close(), db.register.Close())
 }
 
 const timeLayout = "2006-01-02T15:04:05.000Z"
