@@ -51,6 +51,7 @@ type root struct {
 	Reference referenceCmd `cmd:"" help:"${cli_reference}"`
 	Import    importCmd    `cmd:"" help:"${cli_import}"`
 	Rejects   rejectsCmd   `cmd:"" help:"${cli_rejects}"`
+	Export    exportCmd    `cmd:"" help:"${cli_export}"`
 	Publish   publishCmd   `cmd:"" help:"${cli_publish}"`
 	Serve     serveCmd     `cmd:"" help:"${cli_serve}"`
 	Demo      demoCmd      `cmd:"" help:"${cli_demo}"`

@@ -51,8 +51,17 @@ func (m *mapper) identity(out *mapped) {
 		default:
 			m.find(quality.InvalidUUID, fUUID, id)
 		}
+		if ok && origin != "" && m.derived(d, origin) == u {
+			// The identifier this program made of that very key, in an earlier life of the row
+			// (an export, another platform of ours): it is the same row still.
+			o.IDSinp, o.SourceKey = u, origin
+			return
+		}
 		if ok {
 			o.IDSinp, o.SourceKey, out.given = u, u.String(), true
+			if origin != "" && origin != o.SourceKey {
+				m.aside(o, fOrigin, origin)
+			}
 			return
 		}
 	}

@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"encoding/json"
+	"maps"
 	"strings"
 
 	"github.com/google/uuid"
@@ -183,8 +185,16 @@ func (m *mapper) keep(o *observation.Observation) {
 			o.Extra[m.plan.header[c]] = v
 		}
 	}
+	ours := 0
 	for _, c := range m.plan.extra {
+		if h := m.plan.header[c]; h == additional && m.spread(o, clean(m.fields[c])) || h == extent && m.setBox(o, clean(m.fields[c])) {
+			ours++
+			continue
+		}
 		put(c)
+	}
+	if ours == 2 { // the other columns were written from what the observation says elsewhere
+		return
 	}
 	for _, c := range m.prof.kept {
 		put(c)
@@ -194,6 +204,52 @@ func (m *mapper) keep(o *observation.Observation) {
 			put(m.plan.second[f])
 		}
 	}
+}
+
+// Columns of an export in the standard (package exchange) for what the standard has no place
+// for: additional holds every further value as a JSON object of texts, extent the box of a
+// place known less finely than its point, in Lambert-93 metres.
+const (
+	additional = "attributsAdditionnels"
+	extent     = "empriseL93"
+)
+
+// spread puts the values of additional back under their own names; it is false for somebody
+// else's column of that name.
+func (m *mapper) spread(o *observation.Observation, v string) bool {
+	if v == "" {
+		return true
+	}
+	var more map[string]string
+	if v[0] != '{' || json.Unmarshal([]byte(v), &more) != nil {
+		return false
+	}
+	if o.Extra == nil {
+		o.Extra = make(map[string]string, len(more))
+	}
+	maps.Copy(o.Extra, more)
+	return true
+}
+
+// setBox widens the place to its extent, which must hold what is known of it already.
+func (m *mapper) setBox(o *observation.Observation, v string) bool {
+	var n [4]float64
+	parts := strings.Fields(v)
+	if len(parts) != len(n) {
+		return v == ""
+	}
+	for i, p := range parts {
+		var ok bool
+		if n[i], ok = decimal(p); !ok {
+			return false
+		}
+	}
+	was, box := o.Place.Box, geo.Box{MinX: n[0], MinY: n[1], MaxX: n[2], MaxY: n[3]}
+	if box.MinX > was.MinX || box.MinY > was.MinY || box.MaxX < was.MaxX || box.MaxY < was.MaxY {
+		return false
+	}
+	o.Place.Box = box
+	return true
 }
 
 // aside keeps a value whose code list does not know it.
