@@ -2,6 +2,7 @@ package atlas
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"zombiezen.com/go/sqlite"
@@ -28,9 +29,35 @@ type Audit struct {
 func (a *Atlas) Audit(ctx context.Context) (out Audit, err error) {
 	defer fault.Wrap(&err, "atlas.Audit")
 	out = Audit{ByKind: map[geo.Kind]int{}, Years: map[int]int{}}
-	if err := a.auditCube(ctx, &out); err != nil {
-		return out, err
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// Half of it beside the other half, on a connection of its own.
+	var other Audit
+	done := make(chan error, 1)
+	go func() {
+		err := a.auditFile(ctx, &other)
+		if err != nil {
+			cancel()
+		}
+		done <- err
+	}()
+	err = a.auditCube(ctx, &out)
+	if err == nil {
+		err = a.auditTables(ctx, &out)
 	}
+	if err != nil {
+		cancel()
+	}
+	second := <-done
+	out.Problems = append(out.Problems, other.Problems...)
+	if second != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = second
+	}
+	return out, err
+}
+
+// auditFile looks for contradictions between tables, and for damage.
+func (a *Atlas) auditFile(ctx context.Context, out *Audit) error {
 	for _, c := range contradictions {
 		if err := a.query(ctx, c.sql, func(s *sqlite.Stmt) error {
 			if n := s.ColumnInt64(0); n != 0 {
@@ -38,19 +65,15 @@ func (a *Atlas) Audit(ctx context.Context) (out Audit, err error) {
 			}
 			return nil
 		}); err != nil {
-			return out, err
+			return err
 		}
 	}
-	err = a.query(ctx, "PRAGMA quick_check", func(s *sqlite.Stmt) error {
+	return a.query(ctx, "PRAGMA quick_check", func(s *sqlite.Stmt) error {
 		if t := s.ColumnText(0); t != "ok" {
 			out.Problems = append(out.Problems, "SQLite: "+t)
 		}
 		return nil
 	})
-	if err != nil {
-		return out, err
-	}
-	return out, a.auditTables(ctx, &out)
 }
 
 // auditCube adds the cube up, row by row, and compares it with the figures of taxa and areas.

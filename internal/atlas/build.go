@@ -274,9 +274,6 @@ func (b *Builder) Finish(ctx context.Context, progress func(step string, done, t
 	if err := s.tree(); err != nil {
 		return err
 	}
-	if err := s.count(ctx); err != nil {
-		return err
-	}
 	return s.write(ctx)
 }
 

@@ -3,7 +3,6 @@ package atlas
 import (
 	"cmp"
 	"context"
-	"maps"
 	"math"
 	"slices"
 
@@ -24,14 +23,8 @@ type snapshot struct {
 	nodes  []node // in order of CdRef
 	nodeOf map[taxon.CdRef]int32
 	order  []int32 // nodes above species, children before parents
-
-	year0   int16    // first year observed
-	years   []uint32 // of one taxon, from year0
-	scratch []zoneTally
-	touched []int32
-	periods []int8
-	rows    []areaTally
-	joined  []record
+	year0  int16   // first year observed
+	span   int     // years from it to the last
 }
 
 // zone is an area of the snapshot with what is published in it.
@@ -101,12 +94,6 @@ type entry struct {
 	first, last civil.Date
 	daysAt      uint32
 	daysLen     uint16
-}
-
-// zoneTally sums one taxon in one area while its records are gone through.
-type zoneTally struct {
-	dated[civil.Date]
-	days [36]uint32 // added record by record
 }
 
 // number gives areas, places, taxa and organisations their final numbers.
@@ -297,39 +284,18 @@ func (s *snapshot) postorder() {
 	}
 }
 
-// count computes the figures of every taxon and area.
-func (s *snapshot) count(ctx context.Context) error {
-	s.scratch = make([]zoneTally, len(s.zones))
+// count computes the figures of every taxon and area, and gives the cube to the file on
+// the way.
+func (s *snapshot) count(ctx context.Context, w *writer) error {
 	s.yearSpan()
-	orgs := make(map[int32][]orgTally, len(s.cds))
-	for _, k := range slices.Sorted(maps.Keys(s.byTaxon)) {
-		i := s.nodeOf[s.cds[k>>32]]
-		orgs[i] = append(orgs[i], orgTally{uint32(k), s.byTaxon[k]})
-	}
-	for i := range s.nodes {
-		if i%256 == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			s.progress("publish.step.count", int64(i), int64(len(s.nodes)))
-		}
-		nd := &s.nodes[i]
-		s.gather(int32(i), s.recordsOf(int32(i)))
-		own := nd.below
-		if nd.unit && !nd.species {
-			own = []int32{int32(i)}
-		}
-		for _, b := range own {
-			nd.orgs = mergeOrgs(nd.orgs, orgs[b])
-			if t, ok := slices.BinarySearch(s.cds, s.nodes[b].name.CdRef); ok {
-				nd.altitudes = addAltitudes(nd.altitudes, s.altitudes[t])
-			}
-		}
+	if err := s.gatherAll(ctx, w); err != nil {
+		return err
 	}
 	s.records = nil
 	s.placeOrgs()
+	c := newCounter(s)
 	for _, i := range s.order {
-		s.sumChildren(&s.nodes[i])
+		c.sumChildren(&s.nodes[i])
 	}
 	return nil
 }
@@ -342,167 +308,16 @@ func (s *snapshot) yearSpan() {
 	}
 	if len(s.records) > 0 {
 		s.year0 = yearOf(first)
-		s.years = make([]uint32, int(yearOf(last)-s.year0)+1)
+		s.span = int(yearOf(last)-s.year0) + 1
 	}
-}
-
-// recordsOf returns the records that count for node i, sorted by place and date.
-func (s *snapshot) recordsOf(i int32) []record {
-	nd := &s.nodes[i]
-	if len(nd.below) == 0 || len(nd.below) == 1 && nd.below[0] == i {
-		return s.records[nd.lo:nd.hi]
-	}
-	s.joined = s.joined[:0]
-	for _, b := range nd.below {
-		for _, r := range s.records[s.nodes[b].lo:s.nodes[b].hi] {
-			s.joined = append(s.joined, r&(1<<43-1))
-		}
-	}
-	slices.Sort(s.joined)
-	return s.joined
-}
-
-// gather computes the figures of node i from its records, and adds them to the areas when
-// the node is a unit.
-func (s *snapshot) gather(i int32, run []record) {
-	nd := &s.nodes[i]
-	s.touched = s.touched[:0]
-	var cube []cubeRow
-	for lo := 0; lo < len(run); {
-		hi := lo
-		for hi < len(run) && run[hi].place() == run[lo].place() {
-			hi++
-		}
-		cube = s.gatherPlace(nd, run[lo:hi], cube)
-		lo = hi
-	}
-	slices.Sort(cube)
-	nd.years = s.takeYears()
-	s.packCells(nd, mergeCube(cube))
-	slices.Sort(s.touched)
-	s.rows = s.rows[:0]
-	for _, z := range s.touched {
-		t := &s.scratch[z]
-		s.rows = append(s.rows, areaTally{area: z, n: t.n, first: yearOf(t.first), last: yearOf(t.last)})
-		if nd.species {
-			s.zones[z].addSpecies(i, nd.name.CdRef, t)
-		}
-		*t = zoneTally{}
-	}
-	nd.zones = slices.Clip(packTallies(nil, s.rows))
-	if nd.species && nd.n > 0 {
-		nd.nspecies = 1
-	}
-}
-
-// packCells keeps a taxon's sorted cube packed: figures of all taxa stay in memory until
-// their parents have added them up, and packed they take a quarter.
-func (s *snapshot) packCells(nd *node, cube []cubeRow) {
-	if nd.unit && !nd.species && nd.cube == nil {
-		nd.direct = slices.Clone(cube)
-	}
-	nd.cube = slices.Clip(packCube(nil, cube))
-	s.rows = slotTallies(s.rows[:0], cube)
-	nd.cells = slices.Clip(packTallies(nil, s.rows))
-	nd.blurred = 0
-	for _, t := range s.rows {
-		if t.reasons != 0 {
-			nd.blurred += int(t.n)
-		}
-	}
-}
-
-// gatherPlace adds records of one place, appending their cube rows.
-func (s *snapshot) gatherPlace(nd *node, run []record, cube []cubeRow) []cubeRow {
-	at := &s.place[run[0].place()]
-	s.periods = s.periods[:0]
-	var year int16
-	n := uint32(0)
-	for i, r := range run {
-		y, m, d := r.day().Civil()
-		if int16(y) != year && i > 0 {
-			cube = append(cube, makeCube(at.areas[0], at.reasons, year, n))
-			s.addYear(nd, at, year, n)
-			n = 0
-		}
-		year = int16(y)
-		n++
-		switch r.precision() {
-		case toDay:
-			k := (m-1)*3 + min((d-1)/10, 2)
-			s.periods = append(s.periods, int8(k))
-			nd.days[k]++
-			nd.months[m-1]++
-			if nd.lastSeen == 0 || r.day() > nd.lastSeen.day() {
-				nd.lastSeen = r
-			}
-		case toMonth:
-			nd.months[m-1]++
-		default:
-			nd.undated++
-		}
-	}
-	cube = append(cube, makeCube(at.areas[0], at.reasons, year, n))
-	s.addYear(nd, at, year, n)
-	if nd.firstSeen == 0 || run[0].day() < nd.firstSeen.day() {
-		nd.firstSeen = run[0]
-	}
-	sum := dated[civil.Date]{uint32(len(run)), run[0].day(), run[len(run)-1].day()}
-	for _, z := range at.areas {
-		t := &s.scratch[z]
-		if t.n == 0 {
-			s.touched = append(s.touched, z)
-		}
-		t.add(sum)
-		for _, k := range s.periods {
-			t.days[k]++
-		}
-		if nd.unit {
-			s.zones[z].add(sum)
-		}
-	}
-	return cube
-}
-
-// addYear counts n observations of one year at a place.
-func (s *snapshot) addYear(nd *node, at *place, year int16, n uint32) {
-	s.years[year-s.year0] += n
-	nd.tally.add(tally{n, year, year})
-	if !nd.unit {
-		return
-	}
-	for _, z := range at.areas {
-		if s.zones[z].years == nil {
-			s.zones[z].years = make([]uint32, len(s.years))
-		}
-		s.zones[z].years[year-s.year0] += n
-	}
-}
-
-// takeYears returns the years summed so far and clears them.
-func (s *snapshot) takeYears() []yearTally {
-	out := s.yearTallies(s.years)
-	clear(s.years)
-	return out
-}
-
-func (s *snapshot) yearTallies(years []uint32) []yearTally {
-	var out []yearTally
-	for k, n := range years {
-		if n > 0 {
-			out = append(out, yearTally{s.year0 + int16(k), n})
-		}
-	}
-	return out
 }
 
 // Species shown as first seen most recently in an area.
 const maxRecent = 8
 
-// addSpecies adds a species to the area's list; they come in order of CdRef.
-func (z *zone) addSpecies(node int32, cd taxon.CdRef, t *zoneTally) {
-	var buf [256]byte
-	days := packDays(buf[:0], &t.days)
+// addSpecies adds a species to the area's list; they come in order of CdRef. days are its
+// ten-day periods, packed.
+func (z *zone) addSpecies(node int32, cd taxon.CdRef, t dated[civil.Date], days []byte) {
 	first, last := yearOf(t.first), yearOf(t.last)
 	p := packer{z.taxa}
 	p.uint(uint64(cd - z.lastCd))
@@ -535,66 +350,6 @@ func (s *snapshot) placeOrgs() {
 			m[uint32(k)] = sum
 		}
 	}
-}
-
-// sumChildren adds the figures of the children to a taxon above species.
-func (s *snapshot) sumChildren(nd *node) {
-	for _, y := range nd.years {
-		s.years[y.year-s.year0] += y.n
-	}
-	s.touched = s.touched[:0]
-	s.addZones(nd.zones)
-	cubes := [][]cubeRow{nd.direct}
-	for _, c := range nd.children {
-		ch := &s.nodes[c]
-		if !ch.unit || ch.n == 0 {
-			continue // counted by its species
-		}
-		nd.tally.add(ch.tally)
-		for k := range ch.months {
-			nd.months[k] += ch.months[k]
-		}
-		for k := range ch.days {
-			nd.days[k] += ch.days[k]
-		}
-		nd.undated += ch.undated
-		if ch.firstSeen != 0 && (nd.firstSeen == 0 || ch.firstSeen.day() < nd.firstSeen.day()) {
-			nd.firstSeen = ch.firstSeen
-		}
-		if ch.lastSeen != 0 && (nd.lastSeen == 0 || ch.lastSeen.day() > nd.lastSeen.day()) {
-			nd.lastSeen = ch.lastSeen
-		}
-		for _, y := range ch.years {
-			s.years[y.year-s.year0] += y.n
-		}
-		nd.altitudes = addAltitudes(nd.altitudes, ch.altitudes)
-		nd.orgs = mergeOrgs(nd.orgs, ch.orgs)
-		cubes = append(cubes, unpackCube(ch.cube))
-		nd.nspecies += ch.nspecies
-		s.addZones(ch.zones)
-	}
-	nd.years = s.takeYears()
-	s.packCells(nd, mergeCubes(cubes))
-	slices.Sort(s.touched)
-	s.rows = s.rows[:0]
-	for _, z := range s.touched {
-		t := &s.scratch[z]
-		s.rows = append(s.rows, areaTally{area: z, n: t.n, first: int16(t.first), last: int16(t.last)})
-		*t = zoneTally{}
-	}
-	nd.zones = slices.Clip(packTallies(nil, s.rows))
-}
-
-// addZones sums into the scratch, whose dates are years here.
-func (s *snapshot) addZones(packed []byte) {
-	// What this very run packed cannot be broken.
-	_ = eachTally(packed, func(r areaTally) {
-		t := &s.scratch[r.area]
-		if t.n == 0 {
-			s.touched = append(s.touched, r.area)
-		}
-		t.add(dated[civil.Date]{r.n, civil.Date(r.first), civil.Date(r.last)})
-	})
 }
 
 // mergeOrgs sums two lists in order of organisation.

@@ -18,7 +18,7 @@ const (
 func (s *snapshot) writeHome(w *writer, heads []TaxonHead) {
 	h := HomeSheet{Latest: []Latest{}, New: []Latest{}, Cells: []AreaCount{}, Years: []YearCount{}, Groups: []GroupCount{}}
 	groups := map[string]*GroupCount{}
-	years := make([]uint32, len(s.years))
+	years := make([]uint32, s.span)
 	var species []int32
 	for i := range s.nodes {
 		nd := &s.nodes[i]

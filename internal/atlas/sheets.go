@@ -258,7 +258,6 @@ func (s *snapshot) writeAreas(w *writer, heads []TaxonHead) {
 	row, sheet, list := w.insert("area", 13), w.insert("area_sheet", 4), w.insert("area_taxon", 6)
 	means := s.groupMeans(heads)
 	id := int64(0)
-	var packed, taxa packer
 	for i := range s.zones {
 		z := &s.zones[i]
 		geom, err := gpkgBlob(z.Geometry)
@@ -273,7 +272,7 @@ func (s *snapshot) writeAreas(w *writer, heads []TaxonHead) {
 		first, last := z.span()
 		w.row(row, i+1, geom, z.Key.Kind().String(), z.Key.Code(), z.Name, parent, z.Surface,
 			int(z.n), z.species, first, last, int64(z.Key), int64(z.Parent))
-		packed.b = packed.b[:0]
+		var packed, taxa packer
 		packed.uint(uint64(len(z.cells)))
 		prev := int32(0)
 		for _, c := range z.cells {
@@ -287,7 +286,7 @@ func (s *snapshot) writeAreas(w *writer, heads []TaxonHead) {
 				w.ints(list, id, int64(i)+1, int64(t.cd), int64(t.n), int64(t.first), int64(t.last))
 			})
 		}
-		taxa.b = taxa.b[:0]
+		taxa.b = make([]byte, 0, len(z.taxa)+4)
 		taxa.uint(uint64(z.species))
 		taxa.b = append(taxa.b, z.taxa...)
 		w.row(sheet, i+1, w.json(s.areaSheet(int32(i), heads, means)), cells, taxa.b)

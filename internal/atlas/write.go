@@ -1,6 +1,7 @@
 package atlas
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/paulmach/orb"
@@ -23,16 +25,92 @@ import (
 )
 
 // writer puts rows in a new snapshot and hashes them on the way: the hash names the
-// snapshot, so that equal content has an equal name.
+// snapshot, so that equal content has an equal name. Rows are inserted by a goroutine of its
+// own, in the order they are given, while the next ones are computed: inserting takes as long
+// as computing.
 type writer struct {
 	conn *sqlite.Conn
 	hash hash.Hash
 	buf  []byte
-	err  error
+	err  error // of the caller's side
+
+	rows   *rowBatch
+	full   chan *rowBatch
+	free   chan *rowBatch
+	failed error // of the inserting side; read once idle
+	broken atomic.Bool
+}
+
+// rowBatch is rows on their way to the file.
+type rowBatch struct {
+	rows []rowJob
+	ints []int64
+	args []any
+	done chan struct{} // closed when the batch is in; nil: nobody waits
+}
+
+// rowJob is one row: n numbers, or n values of any kind that are also hashed.
+type rowJob struct {
+	stmt  *sqlite.Stmt
+	n     int
+	mixed bool
+}
+
+const batchJobs = 2048
+
+func newWriter(conn *sqlite.Conn) *writer {
+	w := &writer{conn: conn, hash: sha256.New(), rows: &rowBatch{}, full: make(chan *rowBatch, 4), free: make(chan *rowBatch, 6)}
+	go func() {
+		for b := range w.full {
+			if w.failed == nil {
+				if w.failed = w.put(b); w.failed != nil {
+					w.broken.Store(true)
+				}
+			}
+			if b.done != nil {
+				close(b.done)
+			}
+			clear(b.args)
+			b.rows, b.ints, b.args, b.done = b.rows[:0], b.ints[:0], b.args[:0], nil
+			select {
+			case w.free <- b:
+			default:
+			}
+		}
+	}()
+	return w
+}
+
+// send hands the rows given so far to the inserting goroutine.
+func (w *writer) send() {
+	w.full <- w.rows
+	select {
+	case w.rows = <-w.free:
+	default:
+		w.rows = &rowBatch{}
+	}
+}
+
+// settle waits until every row given is in the file: the connection is then the caller's.
+func (w *writer) settle() {
+	done := make(chan struct{})
+	w.rows.done = done
+	w.send()
+	<-done
+	if w.err == nil {
+		w.err = w.failed
+	}
+}
+
+// close ends the inserting goroutine.
+func (w *writer) close() {
+	w.settle()
+	close(w.full)
 }
 
 // insert prepares an insertion of n columns into table.
 func (w *writer) insert(table string, n int) *sqlite.Stmt {
+	w.settle()
 	if w.err != nil {
 		return nil
 	}
@@ -42,11 +120,60 @@ func (w *writer) insert(table string, n int) *sqlite.Stmt {
 	return stmt
 }
 
-// row inserts one row and adds it to the hash.
+func (w *writer) give(j rowJob) {
+	b := w.rows
+	if b.rows = append(b.rows, j); len(b.rows) >= batchJobs {
+		w.send()
+	}
+}
+
+func (w *writer) stopped() bool { return w.err != nil || w.broken.Load() }
+
+// row inserts one row and adds it to the hash. Slices are not copied: the caller leaves
+// them as they are.
 func (w *writer) row(stmt *sqlite.Stmt, args ...any) {
-	if w.err != nil {
+	if w.stopped() {
 		return
 	}
+	w.rows.args = append(w.rows.args, args...)
+	w.give(rowJob{stmt, len(args), true})
+}
+
+// ints inserts a row of numbers that other hashed rows already tell.
+func (w *writer) ints(stmt *sqlite.Stmt, args ...int64) {
+	if w.stopped() {
+		return
+	}
+	w.rows.ints = append(w.rows.ints, args...)
+	w.give(rowJob{stmt, len(args), false})
+}
+
+// put inserts a batch.
+func (w *writer) put(b *rowBatch) error {
+	ints, args := b.ints, b.args
+	for _, j := range b.rows {
+		if j.mixed {
+			if err := w.bind(j.stmt, args[:j.n]); err != nil {
+				return err
+			}
+			args = args[j.n:]
+		} else {
+			for i, v := range ints[:j.n] {
+				j.stmt.BindInt64(i+1, v)
+			}
+			ints = ints[j.n:]
+		}
+		if _, err := j.stmt.Step(); err != nil {
+			return err
+		}
+		if err := j.stmt.Reset(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) bind(stmt *sqlite.Stmt, args []any) error {
 	w.buf = w.buf[:0]
 	for i, a := range args {
 		switch v := a.(type) {
@@ -72,37 +199,17 @@ func (w *writer) row(stmt *sqlite.Stmt, args ...any) {
 		case nil:
 			stmt.BindNull(i + 1)
 		default:
-			w.err = fmt.Errorf("column %d: type %T", i+1, a)
-			return
+			return fmt.Errorf("column %d: type %T", i+1, a)
 		}
 		w.buf = append(w.buf, 0)
 	}
-	w.step(stmt)
 	w.hash.Write(w.buf)
+	return nil
 }
 
 func (w *writer) int(stmt *sqlite.Stmt, i int, v int64) {
 	stmt.BindInt64(i+1, v)
 	w.buf = strconv.AppendInt(w.buf, v, 36)
-}
-
-// ints inserts a row of numbers that other hashed rows already tell.
-func (w *writer) ints(stmt *sqlite.Stmt, args ...int64) {
-	if w.err != nil {
-		return
-	}
-	for i, v := range args {
-		stmt.BindInt64(i+1, v)
-	}
-	w.step(stmt)
-}
-
-func (w *writer) step(stmt *sqlite.Stmt) {
-	if _, err := stmt.Step(); err != nil {
-		w.err = err
-		return
-	}
-	w.err = stmt.Reset()
 }
 
 func (w *writer) json(v any) string {
@@ -114,7 +221,7 @@ func (w *writer) json(v any) string {
 }
 
 func (w *writer) script(sql string) {
-	if w.err == nil {
+	if w.settle(); w.err == nil {
 		w.err = sqlitex.ExecuteScript(w.conn, sql, nil)
 	}
 }
@@ -137,7 +244,6 @@ func (s *snapshot) write(ctx context.Context) (err error) {
 			os.Remove(s.path)
 		}
 	}()
-	w := &writer{conn: conn, hash: sha256.New()}
 	// Nobody reads the file before it is finished and synced, and a broken one is removed.
 	for _, p := range []string{"page_size = 4096", "journal_mode = OFF", "synchronous = OFF",
 		"locking_mode = EXCLUSIVE", "cache_size = -65536"} {
@@ -145,27 +251,31 @@ func (s *snapshot) write(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	w.script(schema)
-	if w.err != nil {
-		return w.err
+	if err := sqlitex.ExecuteScript(conn, schema, nil); err != nil {
+		return err
 	}
 	if err := sqlitex.ExecuteTransient(conn, "BEGIN", nil); err != nil {
 		return err
 	}
-	s.writeAll(w)
-	if w.err != nil {
-		return w.err
+	w := newWriter(conn)
+	err = s.writeAll(ctx, w)
+	w.close()
+	if err = cmp.Or(err, w.err); err != nil {
+		return err
 	}
 	return sqlitex.ExecuteTransient(conn, "COMMIT", nil)
 }
 
-func (s *snapshot) writeAll(w *writer) {
+func (s *snapshot) writeAll(ctx context.Context, w *writer) error {
+	if err := s.count(ctx, w); err != nil {
+		return err
+	}
 	h := s.heads()
 	s.areaFigures(h)
 	s.progress("publish.step.taxa", 0, int64(len(s.nodes)))
 	s.writeTaxa(w, h)
 	s.writeNames(w)
-	s.writeCube(w)
+	s.writePaths(w)
 	s.progress("publish.step.areas", 0, int64(len(s.zones)))
 	s.writeAreas(w, h)
 	s.writeHome(w, h)
@@ -175,6 +285,7 @@ func (s *snapshot) writeAll(w *writer) {
 	s.writeMeta(w)
 	s.writeGeoPackage(w)
 	w.script(indexes)
+	return nil
 }
 
 // fillMeta counts what the snapshot holds.
@@ -220,6 +331,7 @@ func (s *snapshot) fillMeta() {
 func (s *snapshot) writeMeta(w *writer) {
 	m := s.meta
 	m.ID, m.Built = "", ""
+	w.settle()
 	w.hash.Write([]byte(w.json(m)))
 	day := strings.ReplaceAll(s.meta.Built[:min(10, len(s.meta.Built))], "-", "")
 	s.meta.ID = day + "-" + hex.EncodeToString(w.hash.Sum(nil))[:12]
@@ -259,7 +371,7 @@ func (s *snapshot) writeGeoPackage(w *writer) {
 		b := s.zones[i].Geometry.Bound()
 		w.row(rt, i+1, b.Min[0], b.Max[0], b.Min[1], b.Max[1])
 	}
-	if w.err == nil {
+	if w.settle(); w.err == nil {
 		w.err = rt.Finalize()
 	}
 	w.script(rtreeTriggers)
@@ -267,16 +379,8 @@ func (s *snapshot) writeGeoPackage(w *writer) {
 
 const wktWGS84 = `GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563,AUTHORITY["EPSG","7030"]],AUTHORITY["EPSG","6326"]],PRIMEM["Greenwich",0,AUTHORITY["EPSG","8901"]],UNIT["degree",0.0174532925199433,AUTHORITY["EPSG","9122"]],AXIS["Latitude",NORTH],AXIS["Longitude",EAST],AUTHORITY["EPSG","4326"]]`
 
-// cubeOwn is the cube of a unit's own records: a species' whole, and of a higher taxon the
+// ownYears are the years of a unit's own records: a species' whole, and of a higher taxon the
 // records known to no lower rank.
-func (nd *node) cubeOwn() []cubeRow {
-	if nd.species {
-		return unpackCube(nd.cube)
-	}
-	return nd.direct
-}
-
-// ownYears are the years of cubeOwn.
 func (nd *node) ownYears() []yearTally {
 	if nd.species {
 		return nd.years
@@ -288,29 +392,18 @@ func (nd *node) ownYears() []yearTally {
 	return out
 }
 
-func (s *snapshot) writeCube(w *writer) {
-	stmt := w.insert("cube", 6)
+// writePaths says which units are below each taxon.
+func (s *snapshot) writePaths(w *writer) {
 	path := w.insert("taxon_path", 4)
-	id, pid := int64(0), int64(0)
+	id := int64(0)
 	for i := range s.nodes {
 		nd := &s.nodes[i]
-		for _, c := range nd.cubeOwn() {
-			id++
-			blurred := int64(0)
-			if c.reasons() != 0 {
-				blurred = 1
-			}
-			w.ints(stmt, id, int64(nd.name.CdRef), int64(c.area())+1, int64(c.year()), int64(c.n()), blurred)
-		}
 		if !nd.unit || nd.n == 0 {
 			continue
 		}
 		for at, steps := int32(i), 0; at >= 0 && steps < 64; at, steps = s.nodes[at].parent, steps+1 {
-			pid++
-			w.ints(path, pid, int64(s.nodes[at].name.CdRef), int64(nd.name.CdRef), int64(steps))
-		}
-		if i%512 == 0 {
-			s.progress("publish.step.cube", int64(i), int64(len(s.nodes)))
+			id++
+			w.ints(path, id, int64(s.nodes[at].name.CdRef), int64(nd.name.CdRef), int64(steps))
 		}
 	}
 }
