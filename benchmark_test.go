@@ -3,7 +3,9 @@ package garrigue_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -582,4 +585,97 @@ func procStatus(b *testing.B, pid int, field string) int64 {
 		}
 	}
 	return 0
+}
+
+// BenchmarkDaily measures what a day brings to a full instance: a file of 10,000 rows of which
+// each differs from what the vault holds, imported and published, against one bare read of
+// the vault.
+func BenchmarkDaily(b *testing.B) {
+	for _, n := range benchSizes(b) {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			in := imported(b, n)
+			publishOnce(b, in.dir)
+			path := filepath.Join(in.dir, "vault.sqlite")
+			for range b.N {
+				changed := changedRows(b, in.files.Observations, n, 10_000)
+				start := time.Now()
+				db, err := vault.Open(b.Context(), path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				im, err := ingest.NewImporter(b.Context(), db, ingest.Settings{Today: benchDay(), CRS: 2154})
+				if err != nil {
+					b.Fatal(err)
+				}
+				rep, err := im.Import(b.Context(), changed, ingest.Options{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				read := time.Since(start)
+				if _, err := publish.Run(b.Context(), db, publishOptions(in.dir)); err != nil {
+					b.Fatal(err)
+				}
+				took := time.Since(start)
+				if err := db.Close(); err != nil {
+					b.Fatal(err)
+				}
+				b.Logf("%d read, %d updated, %d created, %d rejected", rep.Read, rep.Updated, rep.Created, rep.Rejected)
+				if rep.Updated < rep.Read*9/10 {
+					b.Fatalf("only %d rows of %d differ from the vault's", rep.Updated, rep.Read)
+				}
+				b.ReportMetric(read.Seconds(), "s-import")
+				b.ReportMetric(took.Seconds(), "s")
+			}
+		})
+	}
+}
+
+// changedRows writes a file of some rows of another, spread over it, each with another
+// comment.
+func changedRows(b *testing.B, from string, total, n int) string {
+	b.Helper()
+	f, err := os.Open(from)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	var in io.Reader = f
+	if strings.HasSuffix(from, ".gz") {
+		if in, err = gzip.NewReader(f); err != nil {
+			b.Fatal(err)
+		}
+	}
+	r, out := csv.NewReader(in), &bytes.Buffer{}
+	r.Comma, r.ReuseRecord = ';', true
+	w := csv.NewWriter(out)
+	w.Comma = ';'
+	header, err := r.Read()
+	if err != nil {
+		b.Fatal(err)
+	}
+	comment := slices.Index(header, "commentaire")
+	if comment < 0 {
+		b.Fatalf("no column commentaire in %v", header)
+	}
+	stamp := time.Now().Format(time.RFC3339Nano)
+	w.Write(header)
+	for i := 0; ; i++ {
+		row, err := r.Read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		if i%(total/n) == 0 {
+			row[comment] = "revu " + stamp
+			w.Write(row)
+		}
+	}
+	w.Flush()
+	path := filepath.Join(b.TempDir(), filepath.Base(strings.TrimSuffix(from, ".gz")))
+	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return path
 }
