@@ -1,11 +1,14 @@
 package atlas
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
 	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
@@ -31,20 +34,17 @@ func (a *Atlas) Audit(ctx context.Context) (out Audit, err error) {
 	out = Audit{ByKind: map[geo.Kind]int{}, Years: map[int]int{}}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// Half of it beside the other half, on a connection of its own.
+	// Half of it beside the other half.
 	var other Audit
 	done := make(chan error, 1)
 	go func() {
-		err := a.auditFile(ctx, &other)
+		err := a.auditing(ctx, &other, (*auditor).tables)
 		if err != nil {
 			cancel()
 		}
 		done <- err
 	}()
-	err = a.auditCube(ctx, &out)
-	if err == nil {
-		err = a.auditTables(ctx, &out)
-	}
+	err = a.auditing(ctx, &out, (*auditor).figures)
 	if err != nil {
 		cancel()
 	}
@@ -56,32 +56,142 @@ func (a *Atlas) Audit(ctx context.Context) (out Audit, err error) {
 	return out, err
 }
 
-// auditFile looks for contradictions between tables, and for damage.
-func (a *Atlas) auditFile(ctx context.Context, out *Audit) error {
+// auditor reads the whole file through a connection that maps it into memory: a page is read
+// once, and the small caches of the pool would only copy it.
+type auditor struct {
+	*Atlas
+	conn *sqlite.Conn
+	out  *Audit
+}
+
+func (a *Atlas) auditing(ctx context.Context, out *Audit, part func(*auditor) error) error {
+	conn, err := a.pool.Take(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.pool.Put(conn)
+	if err := sqlitex.ExecuteTransient(conn, "PRAGMA mmap_size = 68719476736", nil); err != nil {
+		return err
+	}
+	err = part(&auditor{a, conn, out})
+	return cmp.Or(err, sqlitex.ExecuteTransient(conn, "PRAGMA mmap_size = 0", nil))
+}
+
+func (a *auditor) each(sql string, row func(*sqlite.Stmt) error) error {
+	return sqlitex.Execute(a.conn, sql, &sqlitex.ExecOptions{ResultFunc: row})
+}
+
+func (a *auditor) problem(format string, args ...any) {
+	a.out.Problems = append(a.out.Problems, fmt.Sprintf(format, args...))
+}
+
+// figures adds up, and compares with what is packed and with the sheets.
+func (a *auditor) figures() error {
+	if err := a.cube(); err != nil {
+		return err
+	}
+	if err := a.packed(); err != nil {
+		return err
+	}
+	if err := a.sheets("taxon", "SELECT observations, sheet FROM taxon JOIN taxon_sheet USING (cd_ref)"); err != nil {
+		return err
+	}
+	return a.sheets("area", "SELECT observations, sheet FROM area JOIN area_sheet ON area_id = id")
+}
+
+// tables looks for contradictions between tables, missing ones, and damage.
+func (a *auditor) tables() error {
 	for _, c := range contradictions {
-		if err := a.query(ctx, c.sql, func(s *sqlite.Stmt) error {
+		if err := a.each(c.sql, func(s *sqlite.Stmt) error {
 			if n := s.ColumnInt64(0); n != 0 {
-				out.Problems = append(out.Problems, fmt.Sprintf("%s (%d)", c.what, n))
+				a.problem("%s (%d)", c.what, n)
 			}
 			return nil
 		}); err != nil {
 			return err
 		}
 	}
-	return a.query(ctx, "PRAGMA quick_check", func(s *sqlite.Stmt) error {
+	if err := a.complete(); err != nil {
+		return err
+	}
+	return a.each("PRAGMA quick_check", func(s *sqlite.Stmt) error {
 		if t := s.ColumnText(0); t != "ok" {
-			out.Problems = append(out.Problems, "SQLite: "+t)
+			a.problem("SQLite: %s", t)
 		}
 		return nil
 	})
 }
 
-// auditCube adds the cube up, row by row, and compares it with the figures of taxa and areas.
-func (a *Atlas) auditCube(ctx context.Context, out *Audit) error {
+// sheets compares the number and the years of each sheet with the plain figure beside it.
+func (a *auditor) sheets(what, sql string) error {
+	wrong := 0
+	var buf []byte
+	err := a.each(sql, func(s *sqlite.Stmt) error {
+		n := s.ColumnInt(0)
+		if l := s.ColumnLen(1); l > cap(buf) {
+			buf = make([]byte, 2*l)
+		}
+		sheet := buf[:s.ColumnBytes(1, buf[:cap(buf)])]
+		var own int
+		var years []struct {
+			N int `json:"n"`
+		}
+		if json.Unmarshal(member(sheet, "n"), &own) != nil || json.Unmarshal(member(sheet, "years"), &years) != nil {
+			wrong++
+			return nil
+		}
+		sum := 0
+		for _, y := range years {
+			sum += y.N
+		}
+		if own != n || sum != n {
+			wrong++
+		}
+		return nil
+	})
+	if wrong > 0 {
+		a.problem("%s sheets differ from their figures (%d)", what, wrong)
+	}
+	return err
+}
+
+// member returns the value of a member of a JSON object, nil when there is none: SQLite and
+// encoding/json both read the whole of a sheet to find it.
+func member(object []byte, name string) []byte {
+	depth, start := 0, -1
+	for i := 0; i < len(object); i++ {
+		switch c := object[i]; c {
+		case '"':
+			from := i + 1
+			for i++; i < len(object) && object[i] != '"'; i++ {
+				if object[i] == '\\' {
+					i++
+				}
+			}
+			if depth == 1 && start < 0 && i+1 < len(object) && object[i+1] == ':' && string(object[from:i]) == name {
+				start = i + 2
+			}
+		case '{', '[':
+			depth++
+		case '}', ']', ',':
+			if c != ',' {
+				depth--
+			}
+			if start >= 0 && (depth == 1 && c == ',' || depth == 0) {
+				return object[start:i]
+			}
+		}
+	}
+	return nil
+}
+
+// cube adds the cube up, row by row, and compares it with the figures of taxa and areas.
+func (a *auditor) cube() error {
+	out := a.out
 	shown := make([]int, len(a.areas))
 	taxa := map[taxon.CdRef]tally{}
 	lost := 0
-	err := a.query(ctx, "SELECT cd_ref, area_id, year, observations, blurred FROM cube", func(s *sqlite.Stmt) error {
+	err := a.each("SELECT cd_ref, area_id, year, observations, blurred FROM cube", func(s *sqlite.Stmt) error {
 		i, n := s.ColumnInt(1)-1, s.ColumnInt(3)
 		if i < 0 || i >= len(a.areas) || n <= 0 {
 			lost++
@@ -108,21 +218,21 @@ func (a *Atlas) auditCube(ctx context.Context, out *Audit) error {
 		return err
 	}
 	if lost > 0 {
-		out.Problems = append(out.Problems, fmt.Sprintf("%d cube rows of no area, or of the wrong kind", lost))
+		a.problem("%d cube rows of no area, or of the wrong kind", lost)
 	}
 	for i := range a.areas {
 		if shown[i] > a.areas[i].N {
-			out.Problems = append(out.Problems, fmt.Sprintf("%s has fewer observations than are shown in it", a.areas[i].Area))
+			a.problem("%s has fewer observations than are shown in it", a.areas[i].Area)
 		}
 	}
-	return a.auditTaxa(ctx, taxa, out)
+	return a.paths(taxa)
 }
 
-// auditTaxa adds the cube's taxa up along taxon_path.
-func (a *Atlas) auditTaxa(ctx context.Context, taxa map[taxon.CdRef]tally, out *Audit) error {
+// paths adds the cube's taxa up along taxon_path.
+func (a *auditor) paths(taxa map[taxon.CdRef]tally) error {
 	sums := map[taxon.CdRef]tally{}
 	counted := map[taxon.CdRef]bool{}
-	if err := a.query(ctx, "SELECT ancestor_cd_ref, cd_ref FROM taxon_path", func(s *sqlite.Stmt) error {
+	if err := a.each("SELECT ancestor_cd_ref, cd_ref FROM taxon_path", func(s *sqlite.Stmt) error {
 		up, cd := taxon.CdRef(s.ColumnInt(0)), taxon.CdRef(s.ColumnInt(1))
 		sum := sums[up]
 		sum.add(taxa[cd])
@@ -134,14 +244,14 @@ func (a *Atlas) auditTaxa(ctx context.Context, taxa map[taxon.CdRef]tally, out *
 	}
 	for cd := range taxa {
 		if !counted[cd] {
-			out.Problems = append(out.Problems, fmt.Sprintf("cube rows of taxon %d are below no taxon", cd))
+			a.problem("cube rows of taxon %d are below no taxon", cd)
 		}
 	}
 	for i, cd := range a.taxa.cds {
 		h := &a.taxa.rows[i]
 		sum, ok := sums[cd]
 		if ok && (int64(sum.n) != int64(h.n) || int(sum.first) != int(h.first) || int(sum.last) != int(h.last)) {
-			out.Problems = append(out.Problems, fmt.Sprintf("taxon %d: figures %d, cube %d", cd, h.n, sum.n))
+			a.problem("taxon %d: figures %d, cube %d", cd, h.n, sum.n)
 		}
 	}
 	return nil
@@ -151,24 +261,17 @@ func (a *Atlas) auditTaxa(ctx context.Context, taxa map[taxon.CdRef]tally, out *
 var contradictions = [...]struct{ what, sql string }{
 	{"species lists of no area", "SELECT COUNT(*) FROM area_taxon WHERE area_id NOT IN (SELECT id FROM area)"},
 	{"areas whose outline has no index", "SELECT COUNT(*) FROM area WHERE id NOT IN (SELECT id FROM rtree_area_geom)"},
-	{"taxa whose sheet differs from its figures", `SELECT COUNT(*) FROM taxon JOIN taxon_sheet USING (cd_ref)
-		WHERE sheet ->> '$.n' != observations OR
-			(SELECT SUM(value ->> '$.n') FROM json_each(sheet, '$.years')) != observations`},
 	{"taxa whose months differ from their figures", `SELECT COUNT(*) FROM taxon JOIN month USING (cd_ref) WHERE observations !=
 		january + february + march + april + may + june + july + august + september + october + november + december + unknown`},
 	{"areas whose species differ from their list", `SELECT COUNT(*) FROM area LEFT JOIN
 		(SELECT area_id, COUNT(*) AS t FROM area_taxon GROUP BY area_id) ON area_id = area.id
 		WHERE species != COALESCE(t, 0) AND kind IN ('commune', 'department', 'region')`},
-	{"areas whose sheet differs from its figures", `SELECT COUNT(*) FROM area JOIN area_sheet ON area_id = id
-		WHERE sheet ->> '$.n' != observations OR
-			COALESCE((SELECT SUM(value ->> '$.n') FROM json_each(sheet, '$.years')), 0) != observations`},
 }
 
-// auditTables checks that the tables a GeoPackage needs are there and that packed figures
-// agree with the plain ones.
-func (a *Atlas) auditTables(ctx context.Context, out *Audit) error {
+// complete checks that the tables a GeoPackage needs are there.
+func (a *auditor) complete() error {
 	have := map[string]bool{}
-	if err := a.query(ctx, "SELECT name FROM sqlite_schema", func(s *sqlite.Stmt) error {
+	if err := a.each("SELECT name FROM sqlite_schema", func(s *sqlite.Stmt) error {
 		have[s.ColumnText(0)] = true
 		return nil
 	}); err != nil {
@@ -176,15 +279,20 @@ func (a *Atlas) auditTables(ctx context.Context, out *Audit) error {
 	}
 	for _, t := range [...]string{"gpkg_spatial_ref_sys", "gpkg_contents", "gpkg_geometry_columns", "gpkg_extensions", "rtree_area_geom"} {
 		if !have[t] {
-			out.Problems = append(out.Problems, "no table "+t)
+			a.problem("no table %s", t)
 		}
 	}
 	for _, t := range tables {
 		if !have[t.name] {
-			out.Problems = append(out.Problems, "no table "+t.name)
+			a.problem("no table %s", t.name)
 		}
 	}
-	return a.query(ctx, "SELECT cd_ref, observations, cells, cube FROM taxon JOIN taxon_sheet USING (cd_ref)", func(s *sqlite.Stmt) error {
+	return nil
+}
+
+// packed checks that packed figures agree with the plain ones.
+func (a *auditor) packed() error {
+	return a.each("SELECT cd_ref, observations, cells, cube FROM taxon JOIN taxon_sheet USING (cd_ref)", func(s *sqlite.Stmt) error {
 		n, c := 0, 0
 		add := func(sum *int) func(areaTally) {
 			return func(t areaTally) {
@@ -195,7 +303,7 @@ func (a *Atlas) auditTables(ctx context.Context, out *Audit) error {
 		}
 		if eachTally(column(s, 2), add(&n)) != nil || eachSlot(column(s, 3), 0, 1<<15, add(&c)) != nil ||
 			n != s.ColumnInt(1) || c != n {
-			out.Problems = append(out.Problems, fmt.Sprintf("packed figures of taxon %d", s.ColumnInt(0)))
+			a.problem("packed figures of taxon %d", s.ColumnInt(0))
 		}
 		return nil
 	})

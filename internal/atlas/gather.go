@@ -6,8 +6,6 @@ import (
 	"runtime"
 	"slices"
 
-	"zombiezen.com/go/sqlite"
-
 	"garrigue/internal/civil"
 )
 
@@ -164,7 +162,7 @@ func (c *counter) gatherBlock(b *block, orgs map[int32][]orgTally) {
 }
 
 // addBlock adds the shares of a block to the areas and its cube to the file.
-func (s *snapshot) addBlock(b *block, w *writer, stmt *sqlite.Stmt, id int64) int64 {
+func (s *snapshot) addBlock(b *block, w *writer, into *insertion, id int64) int64 {
 	shares, days := b.shares, b.days
 	for _, g := range b.found {
 		nd := &s.nodes[g.node]
@@ -184,7 +182,7 @@ func (s *snapshot) addBlock(b *block, w *writer, stmt *sqlite.Stmt, id int64) in
 			if row.reasons() != 0 {
 				blurred = 1
 			}
-			w.ints(stmt, id, int64(nd.name.CdRef), int64(row.area())+1, int64(row.year()), int64(row.n()), blurred)
+			w.ints(into, id, int64(nd.name.CdRef), int64(row.area())+1, int64(row.year()), int64(row.n()), blurred)
 		}
 	}
 	return id

@@ -94,10 +94,13 @@ var tables = [...]struct{ name, about string }{
 	{"home_sheet", "Made for the portal: the first page"},
 }
 
-// indexes are made once the rows are in.
+// Indexes are made once the rows are in; the two long ones as soon as theirs are.
+const (
+	cubeIndex      = "CREATE INDEX cube_by_taxon ON cube (cd_ref);"
+	areaTaxonIndex = "CREATE INDEX area_taxon_by_area ON area_taxon (area_id);"
+)
+
 const indexes = `
-CREATE INDEX cube_by_taxon ON cube (cd_ref);
-CREATE INDEX area_taxon_by_area ON area_taxon (area_id);
 CREATE INDEX status_by_taxon ON status (cd_ref);
 CREATE INDEX taxon_name_by_taxon ON taxon_name (cd_ref);
 CREATE INDEX taxon_path_by_ancestor ON taxon_path (ancestor_cd_ref);

@@ -49,11 +49,19 @@ type rowBatch struct {
 	done chan struct{} // closed when the batch is in; nil: nobody waits
 }
 
-// rowJob is one row: n numbers, or n values of any kind that are also hashed.
+// rowJob is one row: n numbers, or n values of any kind that are also hashed; or, without a
+// table, a script.
 type rowJob struct {
-	stmt  *sqlite.Stmt
+	into  *insertion
 	n     int
 	mixed bool
+	sql   string
+}
+
+// insertion is how rows get into a table; prepared by the inserting goroutine.
+type insertion struct {
+	sql  string
+	stmt *sqlite.Stmt
 }
 
 const batchJobs = 2048
@@ -108,16 +116,10 @@ func (w *writer) close() {
 	close(w.full)
 }
 
-// insert prepares an insertion of n columns into table.
-func (w *writer) insert(table string, n int) *sqlite.Stmt {
-	w.settle()
-	if w.err != nil {
-		return nil
-	}
+// insert is how rows of n columns get into table.
+func (w *writer) insert(table string, n int) *insertion {
 	marks := strings.TrimSuffix(strings.Repeat("?,", n), ",")
-	stmt, err := w.conn.Prepare("INSERT INTO " + table + " VALUES (" + marks + ")")
-	w.err = err
-	return stmt
+	return &insertion{sql: "INSERT INTO " + table + " VALUES (" + marks + ")"}
 }
 
 func (w *writer) give(j rowJob) {
@@ -131,46 +133,63 @@ func (w *writer) stopped() bool { return w.err != nil || w.broken.Load() }
 
 // row inserts one row and adds it to the hash. Slices are not copied: the caller leaves
 // them as they are.
-func (w *writer) row(stmt *sqlite.Stmt, args ...any) {
+func (w *writer) row(into *insertion, args ...any) {
 	if w.stopped() {
 		return
 	}
 	w.rows.args = append(w.rows.args, args...)
-	w.give(rowJob{stmt, len(args), true})
+	w.give(rowJob{into: into, n: len(args), mixed: true})
 }
 
 // ints inserts a row of numbers that other hashed rows already tell.
-func (w *writer) ints(stmt *sqlite.Stmt, args ...int64) {
+func (w *writer) ints(into *insertion, args ...int64) {
 	if w.stopped() {
 		return
 	}
 	w.rows.ints = append(w.rows.ints, args...)
-	w.give(rowJob{stmt, len(args), false})
+	w.give(rowJob{into: into, n: len(args)})
 }
 
 // put inserts a batch.
 func (w *writer) put(b *rowBatch) error {
 	ints, args := b.ints, b.args
 	for _, j := range b.rows {
+		if j.into == nil {
+			if err := sqlitex.ExecuteScript(w.conn, j.sql, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		stmt, err := j.into.ready(w.conn)
+		if err != nil {
+			return err
+		}
 		if j.mixed {
-			if err := w.bind(j.stmt, args[:j.n]); err != nil {
+			if err := w.bind(stmt, args[:j.n]); err != nil {
 				return err
 			}
 			args = args[j.n:]
 		} else {
 			for i, v := range ints[:j.n] {
-				j.stmt.BindInt64(i+1, v)
+				stmt.BindInt64(i+1, v)
 			}
 			ints = ints[j.n:]
 		}
-		if _, err := j.stmt.Step(); err != nil {
+		if _, err := stmt.Step(); err != nil {
 			return err
 		}
-		if err := j.stmt.Reset(); err != nil {
+		if err := stmt.Reset(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (i *insertion) ready(conn *sqlite.Conn) (_ *sqlite.Stmt, err error) {
+	if i.stmt == nil {
+		i.stmt, err = conn.Prepare(i.sql)
+	}
+	return i.stmt, err
 }
 
 func (w *writer) bind(stmt *sqlite.Stmt, args []any) error {
@@ -220,9 +239,10 @@ func (w *writer) json(v any) string {
 	return string(b)
 }
 
+// script runs statements after the rows given so far.
 func (w *writer) script(sql string) {
-	if w.settle(); w.err == nil {
-		w.err = sqlitex.ExecuteScript(w.conn, sql, nil)
+	if !w.stopped() {
+		w.give(rowJob{sql: sql})
 	}
 }
 
@@ -270,6 +290,7 @@ func (s *snapshot) writeAll(ctx context.Context, w *writer) error {
 	if err := s.count(ctx, w); err != nil {
 		return err
 	}
+	w.script(cubeIndex)
 	h := s.heads()
 	s.areaFigures(h)
 	s.progress("publish.step.taxa", 0, int64(len(s.nodes)))
@@ -278,6 +299,7 @@ func (s *snapshot) writeAll(ctx context.Context, w *writer) error {
 	s.writePaths(w)
 	s.progress("publish.step.areas", 0, int64(len(s.zones)))
 	s.writeAreas(w, h)
+	w.script(areaTaxonIndex)
 	s.writeHome(w, h)
 	s.progress("publish.step.index", 0, 0)
 	s.writeOrganisations(w)
@@ -331,7 +353,9 @@ func (s *snapshot) fillMeta() {
 func (s *snapshot) writeMeta(w *writer) {
 	m := s.meta
 	m.ID, m.Built = "", ""
-	w.settle()
+	if w.settle(); w.err != nil {
+		return
+	}
 	w.hash.Write([]byte(w.json(m)))
 	day := strings.ReplaceAll(s.meta.Built[:min(10, len(s.meta.Built))], "-", "")
 	s.meta.ID = day + "-" + hex.EncodeToString(w.hash.Sum(nil))[:12]
@@ -371,8 +395,8 @@ func (s *snapshot) writeGeoPackage(w *writer) {
 		b := s.zones[i].Geometry.Bound()
 		w.row(rt, i+1, b.Min[0], b.Max[0], b.Min[1], b.Max[1])
 	}
-	if w.settle(); w.err == nil {
-		w.err = rt.Finalize()
+	if w.settle(); w.err == nil && rt.stmt != nil {
+		w.err = rt.stmt.Finalize()
 	}
 	w.script(rtreeTriggers)
 }
