@@ -31,9 +31,11 @@ var (
 	nameProperties = []string{"nom", "name", "nomofficiel", "libgeo", "libelle", "label", "areaname",
 		"nomcom", "nomcommune", "nomdep", "nomdept", "nomdepartement", "nomreg", "nomregion"}
 	codeProperties = map[Kind][]string{
-		Commune:    {"insee", "codeinsee", "inseecom", "codeinseecommune", "codecommune", "codecom", "codgeo", "com", "areacode", "code"},
-		Department: {"inseedep", "codedept", "codedep", "codedepartement", "codeinsee", "dep", "areacode", "code", "insee"},
-		Region:     {"inseereg", "codereg", "coderegion", "codeinsee", "reg", "areacode", "code", "insee"},
+		Commune:     {"insee", "codeinsee", "inseecom", "codeinseecommune", "codecommune", "codecom", "codgeo", "com", "areacode", "code"},
+		Department:  {"inseedep", "codedept", "codedep", "codedepartement", "codeinsee", "dep", "areacode", "code", "insee"},
+		NaturalArea: {"codeen", "idmnhn", "idlocal", "sitecode", "codezone", "areacode", "code"},
+		WaterBody:   {"codeme", "cdeumassde", "cdmassede", "cdmassedea", "eucd", "areacode", "code"},
+		Region:      {"inseereg", "codereg", "coderegion", "codeinsee", "reg", "areacode", "code", "insee"},
 	}
 	cellProperties   = []string{"cdsig", "codemaille", "codesig", "areacode", "code"}
 	parentProperties = map[Kind][]string{

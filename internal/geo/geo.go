@@ -20,15 +20,23 @@ const (
 	Commune    Kind = 1
 	Department Kind = 2
 	Region     Kind = 3
-	Cell1      Kind = 11
-	Cell2      Kind = 12
-	Cell5      Kind = 13
-	Cell10     Kind = 14
-	Cell20     Kind = 15
-	Cell50     Kind = 16
+	// FormerCommune is a commune that is no more: merged, delegated, associated. It has no
+	// outline; its Parent is the commune that holds its territory now.
+	FormerCommune Kind = 4
+	// NaturalArea (espace naturel) and WaterBody (masse d'eau) are objects that records may be
+	// located on. They are no layer of the map: nothing is disclosed by them.
+	NaturalArea Kind = 5
+	WaterBody   Kind = 6
+	Cell1       Kind = 11
+	Cell2       Kind = 12
+	Cell5       Kind = 13
+	Cell10      Kind = 14
+	Cell20      Kind = 15
+	Cell50      Kind = 16
 )
 
 var kindNames = map[Kind]string{Commune: "commune", Department: "department", Region: "region",
+	FormerCommune: "former-commune", NaturalArea: "natural-area", WaterBody: "water-body",
 	Cell1: "cell1", Cell2: "cell2", Cell5: "cell5", Cell10: "cell10", Cell20: "cell20", Cell50: "cell50"}
 
 // String returns the kind's name in files, addresses and the API: "commune", "cell5"…

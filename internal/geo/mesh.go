@@ -17,11 +17,14 @@ var cellKinds = [...]Kind{Cell1, Cell2, Cell5, Cell10, Cell20, Cell50}
 // ParseCell reads the code of a cell of the national mesh: the CD_SIG ("10kmL93E057N643",
 // "5kmL93E0665N6485", "1kmL93E0665N6485") or the short code of the 10 km mesh ("E057N643",
 // which is also VisioNature's) and of the 5 km one ("E0665N6485"). A short code of four
-// figures is a 5 km cell when both corners are multiples of 5 km, else a 1 km one. Case and
-// surrounding space do not matter. It returns false when the code has another shape, its
+// figures is a 5 km cell when both corners are multiples of 5 km, else a 1 km one. Case,
+// spaces, hyphens and underscores do not matter ("10 km L93 E057 N643", "5KM_L93_E0665N6485"). It returns false when the code has another shape, its
 // corner is not on the mesh, or it lies outside metropolitan France.
 func ParseCell(code string) (AreaKey, bool) {
 	s := strings.ToUpper(strings.TrimSpace(code))
+	if strings.ContainsAny(s, " _-") {
+		s = strings.NewReplacer(" ", "", "_", "", "-", "").Replace(s)
+	}
 	mesh := 0
 	if i := strings.Index(s, "KML93"); i > 0 {
 		m, err := strconv.Atoi(s[:i])
@@ -30,6 +33,7 @@ func ParseCell(code string) (AreaKey, bool) {
 		}
 		mesh, s = m, s[i+len("KML93"):]
 	}
+	s = strings.TrimPrefix(s, "L93")
 	d := len(s)/2 - 1 // figures of one axis: tens of kilometres by three, kilometres by four
 	if d != 3 && d != 4 || len(s)%2 != 0 || s[0] != 'E' || s[d+1] != 'N' {
 		return 0, false

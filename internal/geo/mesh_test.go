@@ -221,3 +221,24 @@ func TestCellsNest(t *testing.T) {
 		}
 	})
 }
+
+// Producers write the code of one cell in many ways.
+func TestParseCellWritings(t *testing.T) {
+	ten, five := CellKey(Cell10, 570, 6430), CellKey(Cell5, 665, 6485)
+	for code, want := range map[string]AreaKey{
+		"10kmL93E057N643": ten, "10KML93E057N643": ten, "10 km L93 E057 N643": ten, "10km_L93_E057N643": ten, "E057N643": ten, "L93E057N643": ten,
+		"L93_E057N643": ten, "10kmL93E0570N6430": ten, " e057-n643 ": ten,
+		"5kmL93E0665N6485": five, "E0665N6485": five, "5km L93 E0665N6485": five,
+		"1kmL93E0665N6485": CellKey(Cell1, 665, 6485), "E0666N6485": CellKey(Cell1, 666, 6485), "2kmL93E0664N6484": CellKey(Cell2, 664, 6484),
+		"20kmL93E056N642": CellKey(Cell20, 560, 6420), "50kmL93E055N640": CellKey(Cell50, 550, 6400),
+	} {
+		if got, ok := ParseCell(code); !ok || got != want {
+			t.Errorf("%q: %v %v, want %v", code, got, ok, want)
+		}
+	}
+	for _, code := range []string{"", "L93", "10kmL93", "10kmL93E057", "3kmL93E057N643", "2kmL93E0665N6485", "E057N64A", "10kmUTM20E060N180", "- -"} {
+		if got, ok := ParseCell(code); ok {
+			t.Errorf("%q read as %v", code, got)
+		}
+	}
+}

@@ -15,9 +15,11 @@ import (
 // Those known are the geographic ones taken for WGS84 (4326, 4171 RGF93, 4258 ETRS89, 4624,
 // 4627, 4470, 5489), Lambert-93 (2154), the nine conic zones CC42–CC50 (3942–3950), UTM on
 // WGS84 (32601–32660, 32701–32760) and on ETRS89 (25828–25838), the overseas UTM zones (2972
-// Guyane, 2975 La Réunion, 4471 Mayotte, 4467 Saint-Pierre-et-Miquelon, 5490 Antilles) and
-// Web Mercator (3857). RGF93, ETRS89 and the overseas datums of that family differ from
-// WGS84 by less than a metre and are taken for it, as PROJ does by default.
+// Guyane, 2975 La Réunion, 4471 Mayotte, 4467 Saint-Pierre-et-Miquelon, 5490 Antilles),
+// Web Mercator (3857) and, on the old NTF datum, the geographic one (4275), Lambert I to IV
+// (27561–27564) and their extended forms (27571–27574; 27572 is Lambert II étendu). RGF93, ETRS89 and the overseas datums of that family differ from
+// WGS84 by less than a metre and are taken for it, as PROJ does by default. NTF is shifted by
+// three parameters, right to a few metres (see Shifted).
 type CRS int32
 
 // The systems named in code.
@@ -46,7 +48,7 @@ var (
 // Known reports whether c is a system that ToWGS84 can read.
 func (c CRS) Known() bool {
 	_, ok := c.utm()
-	return ok || c == Lambert93 || c == 3857 || c.geographic() || c >= 3942 && c <= 3950
+	return ok || c == Lambert93 || c == 3857 || c.Shifted() || c.geographic() || c >= 3942 && c <= 3950
 }
 
 func (c CRS) geographic() bool {
@@ -76,6 +78,10 @@ func (c CRS) ToWGS84(x, y float64) (lon, lat float64, ok bool) {
 	case c >= 3942 && c <= 3950:
 		lon, lat = conicZone(int(c-3900)).inverse(x, y)
 		if lon < -20 || lon > 20 || lat < 35 || lat > 60 {
+			return lon, lat, false
+		}
+	case c.Shifted():
+		if lon, lat, ok = c.fromNTF(x, y); !ok {
 			return lon, lat, false
 		}
 	case c == 3857:
@@ -109,6 +115,8 @@ func (c CRS) FromWGS84(lon, lat float64) (x, y float64, ok bool) {
 		x, y = lambert93.forward(lon, lat)
 	case c >= 3942 && c <= 3950:
 		x, y = conicZone(int(c-3900)).forward(lon, lat)
+	case c.Shifted():
+		x, y = c.toNTF(lon, lat)
 	case c == 3857:
 		x, y = semiMajor*lon*degree, semiMajor*math.Asinh(math.Tan(lat*degree))
 	default:
