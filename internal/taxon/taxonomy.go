@@ -1,11 +1,9 @@
 package taxon
 
 import (
-	"cmp"
 	"iter"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"unicode/utf8"
 
@@ -19,9 +17,10 @@ type Taxonomy struct {
 	rows    []row
 	text    []string // pieces of chunk bytes, addressed by row.text
 	classes []class
-	small   []int32         // CdNom → row + 1, for codes below smallCodes
-	large   map[CdNom]int32 // the same for the others: codes added by a platform
-	moved   map[CdNom]int32 // withdrawn code → row of its replacement
+	small   []int32           // CdNom → row + 1, for codes below smallCodes
+	large   map[CdNom]int32   // the same for the others: codes added by a platform
+	moved   map[CdNom]int32   // withdrawn code → row of its replacement
+	split   map[CdNom][]CdNom // withdrawn code → its replacements, when they are several taxa
 	ranks   []Rank
 	short   []string // values of HABITAT and FR
 
@@ -30,7 +29,7 @@ type Taxonomy struct {
 	synonyms             []CdNom
 	lineages             []atomic.Pointer[[]CdNom]
 
-	scientific nameIndex
+	scientific, french, english, words nameIndex
 }
 
 // row is a name without its strings. Its text is scientific name, author, full name (none
@@ -87,7 +86,7 @@ func NewTaxonomy(names iter.Seq2[Name, error], withdrawn []Withdrawn) (*Taxonomy
 	b.seal()
 	t := b.t
 	t.linkValid(b)
-	t.moved = t.follow(withdrawn)
+	t.follow(withdrawn)
 	t.linkParents(b.parents)
 	if err := t.checkCircles(); err != nil {
 		return nil, err
@@ -293,30 +292,50 @@ func (t *Taxonomy) linkValid(b *builder) {
 }
 
 // follow leads each withdrawn code, through those that replace it, to a name. Codes that
-// end nowhere or turn in a circle lead to nothing: a person must decide.
-func (t *Taxonomy) follow(withdrawn []Withdrawn) map[CdNom]int32 {
-	next := make(map[CdNom]CdNom, len(withdrawn))
+// end nowhere or turn in a circle lead to nothing, codes that end at several taxa to a
+// choice: a person must decide.
+func (t *Taxonomy) follow(withdrawn []Withdrawn) {
+	next := make(map[CdNom][]CdNom, len(withdrawn))
 	for _, w := range withdrawn {
-		if w.Replacement != 0 {
-			next[w.CdNom] = w.Replacement
+		if w.Replacement != 0 && !slices.Contains(next[w.CdNom], w.Replacement) {
+			next[w.CdNom] = append(next[w.CdNom], w.Replacement)
 		}
 	}
-	moved := make(map[CdNom]int32, len(next))
+	t.moved, t.split = make(map[CdNom]int32, len(next)), map[CdNom][]CdNom{}
 	for cd := range next {
-		to, steps := cd, 0
-		for t.index(to) < 0 && steps <= len(next) {
-			n, ok := next[to]
-			if !ok {
-				break
-			}
-			to = n
-			steps++
+		ends := t.ends(cd, next)
+		one := true
+		for _, e := range ends {
+			one = one && t.rows[t.index(e)].ref == t.rows[t.index(ends[0])].ref
 		}
-		if i := t.index(to); i >= 0 && to != cd {
-			moved[cd] = i
+		switch {
+		case len(ends) == 0:
+		case one:
+			t.moved[cd] = t.index(ends[0])
+		default:
+			t.split[cd] = ends
 		}
 	}
-	return moved
+}
+
+// ends returns the names that replace a code at the end of every chain, in order of code.
+func (t *Taxonomy) ends(cd CdNom, next map[CdNom][]CdNom) (out []CdNom) {
+	seen, todo := map[CdNom]bool{cd: true}, next[cd]
+	for len(todo) > 0 {
+		to := todo[0]
+		todo = todo[1:]
+		if seen[to] {
+			continue
+		}
+		seen[to] = true
+		if t.index(to) >= 0 {
+			out = append(out, to)
+			continue
+		}
+		todo = append(slices.Clip(todo), next[to]...)
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (t *Taxonomy) find(cd CdNom) (i int32, replaced bool) {
@@ -520,70 +539,4 @@ func (t *Taxonomy) checkCircles() error {
 		}
 	}
 	return nil
-}
-
-// nameIndex finds rows by the hash of a folded name; it is made when first asked for.
-type nameIndex struct {
-	once    sync.Once
-	entries []nameEntry
-}
-
-type nameEntry struct {
-	hash uint64
-	row  int32
-}
-
-func hashName(s string) uint64 { // FNV-1a
-	h := uint64(14695981039346656037)
-	for i := 0; i < len(s); i++ {
-		h = (h ^ uint64(s[i])) * 1099511628211
-	}
-	return h
-}
-
-func (x *nameIndex) build(n int, names func(i int32, add func(folded string))) {
-	x.once.Do(func() {
-		x.entries = make([]nameEntry, 0, n+n/2)
-		for i := range int32(n) {
-			names(i, func(folded string) { x.entries = append(x.entries, nameEntry{hashName(folded), i}) })
-		}
-		slices.SortFunc(x.entries, func(a, b nameEntry) int {
-			return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.row, b.row))
-		})
-		x.entries = slices.Compact(x.entries)
-	})
-}
-
-// refs returns the taxa of the rows that really bear the name, in order of code.
-func (x *nameIndex) refs(t *Taxonomy, folded string, names func(i int32, add func(string))) []CdRef {
-	h := hashName(folded)
-	at, _ := slices.BinarySearchFunc(x.entries, h, func(e nameEntry, h uint64) int { return cmp.Compare(e.hash, h) })
-	var out []CdRef
-	for ; at < len(x.entries) && x.entries[at].hash == h; at++ {
-		i, same := x.entries[at].row, false
-		names(i, func(s string) { same = same || s == folded })
-		if ref := t.rows[i].ref; same && !slices.Contains(out, ref) {
-			out = append(out, ref)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// ByScientificName returns the taxa one of whose names, valid or synonym, is exactly this
-// one, given as Fold gives it, with its author or without.
-func (t *Taxonomy) ByScientificName(folded string) []CdRef {
-	t.scientific.build(len(t.rows), t.scientificNames)
-	return t.scientific.refs(t, folded, t.scientificNames)
-}
-
-func (t *Taxonomy) scientificNames(i int32, add func(string)) {
-	n := t.name(i)
-	add(Fold(n.ScientificName))
-	if n.Author != "" {
-		add(Fold(joinName(n.ScientificName, n.Author)))
-	}
-	if t.rows[i].full > 0 {
-		add(Fold(n.FullName))
-	}
 }
