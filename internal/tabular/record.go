@@ -35,7 +35,7 @@ func (r *Reader) Next() (Row, error) {
 			r.line += bytes.Count(raw, []byte{r.eol})
 		}
 		if r.eol == '\n' && len(raw) > 0 && raw[len(raw)-1] == '\r' {
-			raw = raw[:len(raw)-1]
+			raw, r.crlf = raw[:len(raw)-1], true
 		}
 		if r.blank(raw) {
 			continue

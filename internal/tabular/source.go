@@ -36,6 +36,7 @@ type source struct {
 
 	enc  Encoding
 	sure bool   // false while all bytes were ASCII: the encoding does not matter yet
+	mark bool   // the text began with a byte order mark
 	base []byte // where raw lies
 	raw  []byte // read and not yet transcoded
 	err  error
@@ -252,6 +253,7 @@ func (s *source) findEncoding(asked Encoding) {
 	s.enc, s.sure = asked, asked != Auto
 	s.refill()
 	b := s.raw
+	defer func() { s.mark = len(s.raw) < len(b) }()
 	switch {
 	case bytes.HasPrefix(b, []byte{0xef, 0xbb, 0xbf}):
 		s.enc, s.sure, s.raw = UTF8, true, b[3:]

@@ -125,7 +125,9 @@ type Reader struct {
 	named   int  // columns up to the last one with a name
 	sep     byte // 0: one column
 	eol     byte
-	quote   byte // 0: none
+	crlf    bool   // some record ended in CR LF
+	head    string // the header as its line stands
+	quote   byte   // 0: none
 	buf     []byte
 	pos     int // start of the next record in buf
 	end     int // end of the text in buf
@@ -217,6 +219,7 @@ func (r *Reader) readHeader() error {
 	if err != nil {
 		return err
 	}
+	r.head = row.Raw
 	h := make([]string, len(row.Fields))
 	for i, f := range row.Fields {
 		h[i] = strings.TrimSpace(f)
@@ -244,6 +247,20 @@ type Layout struct {
 	Encoding  Encoding `json:"encoding,omitempty"`  // of delimited text
 	Separator string   `json:"separator,omitempty"` // of delimited text, one character
 	Header    []string `json:"header,omitempty"`    // names of the columns, as in the file
+
+	Quote   string `json:"quote,omitempty"`    // of delimited text; "" when quotes are characters
+	Head    string `json:"head,omitempty"`     // of delimited text: the header as its line stands
+	Above   int    `json:"above,omitempty"`    // of delimited text: lines before the header
+	LineEnd string `json:"line_end,omitempty"` // of delimited text
+	Mark    bool   `json:"mark,omitempty"`     // delimited text that begins with a byte order mark
+
+	Types      []string `json:"types,omitempty"`      // of the columns, as the kind names them; terms of an archive
+	Geometry   string   `json:"geometry,omitempty"`   // name of the column of geometries in the file itself
+	Projection string   `json:"projection,omitempty"` // as the file names it
+	RowType    string   `json:"row_type,omitempty"`   // of an archive's table
+	// Returned is the place from 1 of the first of the two columns that tell why a row was
+	// rejected, when the file is one of rejects that comes back; 0 otherwise.
+	Returned int `json:"returned,omitempty"`
 }
 
 // Layout tells how the text is written, as far as it is known by now.
@@ -251,6 +268,19 @@ func (r *Reader) Layout() Layout {
 	l := Layout{Kind: "text", Table: r.src.entry, Others: r.src.others, Encoding: r.Encoding(), Header: r.header}
 	if r.sep != 0 {
 		l.Separator = string(r.sep)
+	}
+	if r.quote != 0 {
+		l.Quote = string(r.quote)
+	}
+	l.Head, l.Mark, l.LineEnd = r.head, r.src.mark, "\n"
+	if !r.o.NoHeader {
+		l.Above = r.o.SkipLines
+	}
+	switch {
+	case r.eol == '\r':
+		l.LineEnd = "\r"
+	case r.crlf:
+		l.LineEnd = "\r\n"
 	}
 	return l
 }
