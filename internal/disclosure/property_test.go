@@ -81,7 +81,8 @@ func drawObservation(t *rapid.T, w *world) *observation.Observation {
 		Sensitivity: sensitivity.Level(rapid.IntRange(0, 3).Draw(t, "level")),
 		StatedLevel: sensitivity.Level(rapid.SampledFrom([]int{0, 0, 0, 1, 2, 3}).Draw(t, "stated")),
 		Public:      rapid.SampledFrom([]string{"Pu", "Pr", "NSP", ""}).Draw(t, "public"),
-		Diffusion:   rapid.SampledFrom([]string{"", "0", "1", "2", "3", "5"}).Draw(t, "diffusion")}
+		Diffusion:   rapid.SampledFrom([]string{"", "0", "1", "2", "3", "5"}).Draw(t, "diffusion"),
+		Consent:     rapid.SampledFrom([]string{"", "", "0", "1", "2", "3", "5"}).Draw(t, "choice")}
 	whole := w.whole()
 	x := float64(rapid.IntRange(int(whole.x0), int(whole.x1)-1).Draw(t, "x"))
 	y := float64(rapid.IntRange(int(whole.y0), int(whole.y1)-1).Draw(t, "y"))
@@ -162,7 +163,9 @@ func TestNeverFiner(t *testing.T) {
 		if !w.rect(got.Area).holds(sup) {
 			t.Fatalf("%v does not hold the place", got.Area)
 		}
-		level, consent := max(o.Sensitivity, o.StatedLevel), consentLevel(o)
+		level := max(o.Sensitivity, o.StatedLevel)
+		wish, choice := consentLevels(o)
+		consent := max(wish, choice)
 		if !got.Blurred {
 			if level > 0 || consent > 0 || got.Area.Kind() != p.Mesh {
 				t.Fatalf("level %d, consent %d shown as ordinary at %v", level, consent, got.Area)
@@ -183,7 +186,7 @@ func TestNeverFiner(t *testing.T) {
 		if own < surfaceOf(p.Mesh, w.means) && !itself {
 			t.Fatalf("%v is finer than the mesh", got.Area)
 		}
-		for _, l := range []sensitivity.Level{level, consent} {
+		for _, l := range []sensitivity.Level{level, wish, choice} {
 			if l == 0 || itself && slices.Contains(p.Levels[l], kind) {
 				continue
 			}
@@ -199,13 +202,13 @@ func TestNeverFiner(t *testing.T) {
 				t.Fatalf("level %d: %v is finer than %v", l, kind, p.Kinds(l)[0])
 			}
 		}
-		if strict := append(p.Kinds(level), p.Kinds(consent)...); level+consent > 0 && kind != geo.Region && !itself && !slices.Contains(strict, kind) {
+		if strict := slices.Concat(p.Kinds(level), p.Kinds(wish), p.Kinds(choice)); level+consent > 0 && kind != geo.Region && !itself && !slices.Contains(strict, kind) {
 			t.Fatalf("levels %d and %d shown by %v", level, consent, kind)
 		}
 	})
 }
 
-// TestWhoAsks: a level and a wish weigh the same, whichever of the two asks for which.
+// TestWhoAsks: a level, a wish and a choice weigh the same, whichever of them asks for which.
 func TestWhoAsks(t *testing.T) {
 	w := newLand(t)
 	all := policies(t, w.means)
@@ -213,13 +216,19 @@ func TestWhoAsks(t *testing.T) {
 		o := drawObservation(t, w)
 		p := rapid.SampledFrom(all).Draw(t, "policy")
 		x, y := rapid.IntRange(0, 3).Draw(t, "one"), rapid.IntRange(0, 3).Draw(t, "other")
+		third := rapid.IntRange(0, 3).Draw(t, "third")
 		o.Public, o.StatedLevel = "Pr", 0
-		o.Sensitivity, o.Diffusion = sensitivity.Level(x), fmt.Sprint(y)
-		a, ok := Publish(o, &p, w, Public)
-		o.Sensitivity, o.Diffusion = sensitivity.Level(y), fmt.Sprint(x)
-		z, ok2 := Publish(o, &p, w, Public)
-		if ok != ok2 || a.Area != z.Area {
-			t.Fatalf("levels %d and %d: %v %v, the other way %v %v", x, y, a.Area, ok, z.Area, ok2)
+		var first Published
+		shown := false
+		for i, l := range [][3]int{{x, y, third}, {y, x, third}, {third, y, x}, {x, third, y}} {
+			o.Sensitivity, o.Diffusion, o.Consent = sensitivity.Level(l[0]), fmt.Sprint(l[1]), fmt.Sprint(l[2])
+			got, ok := Publish(o, &p, w, Public)
+			if i == 0 {
+				first, shown = got, ok
+			}
+			if ok != shown || got.Area != first.Area {
+				t.Fatalf("levels %v: %v %v, the other way %v %v", l, first.Area, shown, got.Area, ok)
+			}
 		}
 	})
 }
@@ -280,7 +289,7 @@ func TestMovedInside(t *testing.T) {
 		}
 		a, ok := Publish(o, &p, w, Public)
 		if !ok || !a.Blurred {
-			if ok != (max(o.Sensitivity, o.StatedLevel, consentLevel(o)) == 0) {
+			if wish, choice := consentLevels(o); ok != (max(o.Sensitivity, o.StatedLevel, wish, choice) == 0) {
 				t.Fatal("a point of the territory is withheld")
 			}
 			return

@@ -1,6 +1,8 @@
 package disclosure
 
 import (
+	"slices"
+
 	"garrigue/internal/geo"
 	"garrigue/internal/observation"
 	"garrigue/internal/sensitivity"
@@ -22,11 +24,12 @@ func PublishInto(buf []geo.AreaKey, o *observation.Observation, p *Policy, in Co
 	if a != Public || in == nil || !p.ready() || !publishable(o) {
 		return Published{}, false
 	}
-	consent := consentLevel(o)
+	wish, choice := consentLevels(o)
 	level := max(o.Sensitivity, o.StatedLevel)
-	if level >= withheld || consent >= withheld {
+	if level >= withheld || wish >= withheld || choice >= withheld {
 		return Published{}, false
 	}
+	consent := max(wish, choice)
 	d := decision{p: p, in: in}
 	if !d.support(&o.Place) {
 		return Published{}, false
@@ -36,6 +39,9 @@ func PublishInto(buf []geo.AreaKey, o *observation.Observation, p *Policy, in Co
 		Validated: o.Validation == observation.Certain || o.Validation == observation.Probable}
 	out.When.StartTime, out.When.EndTime = "", ""
 
+	if o.BlurredAtSource() {
+		return d.given(buf, out, &o.Place, level, consent)
+	}
 	if level == 0 && consent == 0 && d.inMesh {
 		out.Area = d.cell
 		out.Within = d.holders(buf[:0], &o.Place)
@@ -44,7 +50,7 @@ func PublishInto(buf []geo.AreaKey, o *observation.Observation, p *Policy, in Co
 	}
 	out.Blurred = true
 	out.Reasons = d.reasons(level, consent)
-	if out.Area = d.area(level, consent); out.Area == 0 {
+	if out.Area = d.area(level, wish, choice); out.Area == 0 {
 		return Published{}, false
 	}
 	out.Within = append(buf[:0], in.Containers(out.Area)...)
@@ -66,15 +72,20 @@ func publishable(o *observation.Observation) bool {
 	return o.Diffusion != "4"
 }
 
-// consentLevel maps diffusionNiveauPrecision to a level. It counts only where dSPublique
-// does not say public: public data may not be blurred by their producer's wish. The code
-// list is not monotone (5 is the most precise), and a code outside it withholds.
-func consentLevel(o *observation.Observation) sensitivity.Level {
+// consentLevels maps to levels the diffusionNiveauPrecision that the producer wishes and the one
+// that the observers' choices ask for. They count only where dSPublique does not say public:
+// public data may not be blurred by a wish. The code list is not monotone (5 is the most
+// precise), and a code outside it withholds.
+func consentLevels(o *observation.Observation) (wish, choice sensitivity.Level) {
 	switch o.Public {
 	case "Pu", "Re", "Ac": // Re and Ac are the public codes of v1.2.1
-		return 0
+		return 0, 0
 	}
-	switch o.Diffusion {
+	return codeLevel(o.Diffusion), codeLevel(o.Consent)
+}
+
+func codeLevel(code string) sensitivity.Level {
+	switch code {
 	case "", "0", "5":
 		return 0
 	case "1":
@@ -183,35 +194,39 @@ func (d *decision) reasons(level, consent sensitivity.Level) (r Reason) {
 	return r
 }
 
-// area returns the disclosed area: the first kind of the stricter list that holds the
-// support, never finer than what the other list or the record's own nature asks for; 0 when
+// area returns the disclosed area: the first kind of the strictest list that holds the
+// support, never finer than what the other lists or the record's own nature ask for; 0 when
 // nothing can be disclosed. Kinds are compared, never the particular areas: else the choice
 // would tell of the place.
-func (d *decision) area(level, consent sensitivity.Level) geo.AreaKey {
+func (d *decision) area(levels ...sensitivity.Level) geo.AreaKey {
 	s, kept := &d.p.settled, d.attached.Kind()
-	if d.attached != 0 && s.direct(level, kept) && s.direct(consent, kept) {
+	direct := d.attached != 0
+	for i, l := range levels {
+		direct = direct && s.direct(l, kept)
+		for j := i; j > 0 && levels[j] > 0 && (levels[j-1] == 0 || s.stricter(levels[j], levels[j-1])); j-- {
+			levels[j-1], levels[j] = levels[j], levels[j-1]
+		}
+	}
+	if direct {
 		return d.attached
 	}
-	strict, other := level, consent
-	if other > 0 && (strict == 0 || s.stricter(other, strict)) {
-		strict, other = other, strict
-	}
 	floor := 0.0
-	if strict > 0 && !d.inMesh && !(d.attached != 0 && s.direct(0, kept)) {
-		a := d.first(0, floor)
-		if a == 0 {
+	raise := func(level sensitivity.Level) bool {
+		a := d.first(level, floor)
+		if a != 0 {
+			floor = s.mean(a.Kind())
+		}
+		return a != 0
+	}
+	if levels[0] > 0 && !d.inMesh && !(d.attached != 0 && s.direct(0, kept)) && !raise(0) {
+		return d.region()
+	}
+	for _, l := range slices.Backward(levels[1:]) {
+		if l > 0 && !raise(l) {
 			return d.region()
 		}
-		floor = s.mean(a.Kind())
 	}
-	if other > 0 {
-		a := d.first(other, floor)
-		if a == 0 {
-			return d.region()
-		}
-		floor = s.mean(a.Kind())
-	}
-	if a := d.first(strict, floor); a != 0 {
+	if a := d.first(levels[0], floor); a != 0 {
 		return a
 	}
 	return d.region()

@@ -137,6 +137,7 @@ type book struct {
 	means map[geo.Kind]float64 // square metres
 	cases [][]string
 	fine  [][]string // cases with a mesh of 2 km
+	twins [][]string // cluster, slot, and the columns of a case
 }
 
 var bioStatus = map[string]string{"Reproduction": "3", "Hibernation": "4", "Pas de reproduction": "9"}
@@ -159,10 +160,10 @@ func readBook(t testing.TB) book {
 		t.Fatal(err)
 	}
 	tb := tables(string(text))
-	if len(tb) != 5 || len(tb[3]) < 40 || len(tb[4]) < 10 {
+	if len(tb) != 6 || len(tb[3]) < 40 || len(tb[4]) < 10 {
 		t.Fatalf("book.md has %d tables", len(tb))
 	}
-	b := book{world: newWorld(), taxa: map[string]taxon.CdNom{}, means: map[geo.Kind]float64{}, cases: tb[3], fine: tb[4]}
+	b := book{world: newWorld(), taxa: map[string]taxon.CdNom{}, means: map[geo.Kind]float64{}, cases: tb[3], fine: tb[4], twins: tb[5]}
 	for _, c := range tb[0] {
 		k, ok := geo.ParseKind(c[0])
 		if !ok {
@@ -241,9 +242,16 @@ func (b *book) area(t testing.TB, s string) geo.AreaKey {
 
 func (b *book) observation(t testing.TB, c []string) *observation.Observation {
 	t.Helper()
-	o := &observation.Observation{CdNom: b.taxon(c[0]), Presence: observation.Present, Public: c[4], Diffusion: c[5],
+	o := &observation.Observation{CdNom: b.taxon(c[0]), Presence: observation.Present, Public: c[4],
 		Observers: "NOM Prénom", Comment: "sous le gros rocher", When: observation.Period{StartTime: "06:12"}}
 	o.CdRef = taxon.CdRef(o.CdNom)
+	for _, wish := range strings.Split(c[5], ", ") {
+		if choice, ok := strings.CutPrefix(wish, "choix "); ok {
+			o.Consent = choice
+		} else {
+			o.Diffusion = wish
+		}
+	}
 	switch where := c[1]; {
 	case strings.HasPrefix(where, "rattachée à "):
 		k := b.area(t, strings.TrimPrefix(where, "rattachée à "))
@@ -254,6 +262,11 @@ func (b *book) observation(t testing.TB, c []string) *observation.Observation {
 			geo.Department: observation.ByDepartment}[k.Kind()]
 		if k.Kind().Mesh() > 0 {
 			o.Place.Georeference = observation.ByCell
+		}
+	case strings.HasPrefix(where, "floutée à "):
+		o.Blurring = "OUI"
+		for _, given := range strings.Split(strings.TrimPrefix(where, "floutée à "), ", ") {
+			giveArea(&o.Place, b.area(t, given))
 		}
 	default:
 		i := strings.IndexAny(where, "0123456789")
@@ -284,6 +297,26 @@ func (b *book) observation(t testing.TB, c []string) *observation.Observation {
 	o.Sensitivity = b.rules.Evaluate(sensitivity.Facts{Lineage: []taxon.CdNom{o.CdNom},
 		Department: o.Place.Department.Code(), Date: d, BioStatus: o.BioStatus, Behaviour: o.Behaviour, Today: today}).Level
 	return o
+}
+
+// giveArea adds an area that came with a record its producer blurred, the smallest layer first.
+func giveArea(p *observation.Place, k geo.AreaKey) {
+	p.AltitudeMin, p.AltitudeMax, p.Name = 120, 140, "lieu-dit secret"
+	give := func(g observation.Georeference) {
+		if p.Attached == 0 {
+			p.Georeference, p.Attached = g, k
+		}
+	}
+	switch k.Kind() {
+	case geo.Commune:
+		p.Commune = k
+		give(observation.ByCommune)
+	case geo.Department:
+		p.Department = k
+		give(observation.ByDepartment)
+	default:
+		give(observation.ByCell)
+	}
 }
 
 func TestBook(t *testing.T) {

@@ -79,8 +79,9 @@ type Place struct {
 	Lon, Lat     float64 // a point on the shape, WGS84; centre of the area when attached
 	// Box is the extent in Lambert-93 metres of the shape or of the area it is attached to.
 	Box geo.Box
-	// Commune, Department and Cell10 are the areas that hold the whole place (or over 80 %
-	// of it, for inventory shapes), 0 when it straddles.
+	// Commune and Department are the areas that hold the whole place (or over 80 % of it, for
+	// inventory shapes), 0 when it straddles. Of a record its producer blurred they are only
+	// those the producer gave: see BlurredAtSource.
 	Commune     geo.AreaKey
 	Department  geo.AreaKey
 	Attached    geo.AreaKey // the area of ByCommune, ByDepartment, ByCell
@@ -89,6 +90,14 @@ type Place struct {
 	AltitudeMax int16
 	Name        string // nomLieu: withheld as soon as the place is blurred
 	Nature      string // natureObjetGeo: St, In, NSP
+}
+
+// BlurredAtSource reports whether the producer blurred the record before sending it: no
+// geometry, and dEEFloutage = OUI (the fourth case of the standard's representation note). Such
+// a record is only in the layers that came with it, Attached, Commune and Department: no
+// layer is derived from another, and it has no point.
+func (o *Observation) BlurredAtSource() bool {
+	return o.Blurring == "OUI" && o.Place.Georeference != ByGeometry && o.Place.Georeference != NoPlace
 }
 
 // NoAltitude marks an unknown altitude.
@@ -105,6 +114,15 @@ const (
 	Unlocated             // no place could be made of what was given
 	Unclassed             // sensitivity could not be computed
 )
+
+// String returns the name of the reason, as reports and catalogues ("hold.<name>") have it.
+func (h Hold) String() string {
+	names := [...]string{"none", "unmatched_taxon", "outside_territory", "unlocated", "unclassed"}
+	if int(h) < len(names) {
+		return names[h]
+	}
+	return "unclassed"
+}
 
 // Observation is one exact record.
 type Observation struct {
@@ -138,6 +156,13 @@ type Observation struct {
 	SensList    string            // list that decided
 	Validation  Validation
 	Held        Hold
+	// Consent is the diffusionNiveauPrecision that the ledger of the observers' choices asks
+	// for, "" when it says nothing: computed, like Sensitivity, never what the producer sent.
+	Consent        string
+	ConsentDefault bool // nobody answered: a default was applied
+	// Source is the name of the configured source that last brought it, "" when by hand. It is
+	// given for classing only.
+	Source string
 
 	Comment string
 	// Extra keeps every other column of the source under its name there, so that nothing

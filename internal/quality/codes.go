@@ -32,7 +32,6 @@ const (
 	MultipleCodeAttachment         Code = "MULTIPLE_CODE_ATTACHMENT"
 	MultipleGeoInfoWarning         Code = "MULTIPLE_GEO_INFO_WARNING"
 	InvalidAttachmentCode          Code = "INVALID_ATTACHMENT_CODE"
-	UnsupportedAttachment          Code = "UNSUPPORTED_ATTACHMENT"
 	InvalidWKT                     Code = "INVALID_WKT"
 	InvalidGeometry                Code = "INVALID_GEOMETRY"
 	WrongGeometryType              Code = "WRONG_GEOMETRY_TYPE"
@@ -57,6 +56,34 @@ const (
 	DateOrderAssumed               Code = "DATE_ORDER_ASSUMED"
 	TwoDigitYear                   Code = "TWO_DIGIT_YEAR"
 	ProjectionAssumed              Code = "PROJECTION_ASSUMED"
+	AmbiguousName                  Code = "AMBIGUOUS_NAME"
+	NotATaxon                      Code = "NOT_A_TAXON"
+	NameRaised                     Code = "NAME_RAISED"
+	VernacularMatch                Code = "VERNACULAR_MATCH"
+	NameCodeMismatch               Code = "NAME_CODE_MISMATCH"
+	NamesDisagree                  Code = "NAMES_DISAGREE"
+	DateOrder                      Code = "DATE_ORDER"
+	MandatoryFieldMissing          Code = "MANDATORY_FIELD_MISSING"
+	MandatoryConditionalFields     Code = "MANDATORY_CONDITIONAL_FIELDS"
+	ArrayOfSameLength              Code = "ARRAY_OF_SAME_LENGTH"
+	TaxrefVersion                  Code = "TAXREF_VERSION"
+	Habitat                        Code = "HABITAT"
+	InvalidFormat                  Code = "INVALID_FORMAT"
+	InvalidRangeField              Code = "INVALID_RANGE_FIELD"
+	StringTooLong                  Code = "STRING_TOO_LONG"
+	PersonComma                    Code = "PERSON_COMMA"
+	ImplausibleForTaxon            Code = "IMPLAUSIBLE_FOR_TAXON"
+	OldCommuneCode                 Code = "OLD_COMMUNE_CODE"
+	CommuneMismatch                Code = "COMMUNE_MISMATCH"
+	CommuneFar                     Code = "COMMUNE_FAR"
+	DepartmentMismatch             Code = "DEPARTMENT_MISMATCH"
+	DepartmentFar                  Code = "DEPARTMENT_FAR"
+	CommuneByName                  Code = "COMMUNE_BY_NAME"
+	CommuneNameNotFound            Code = "COMMUNE_NAME_NOT_FOUND"
+	NaturalAreaUnknown             Code = "NATURAL_AREA_UNKNOWN"
+	BlurredNotShown                Code = "BLURRED_NOT_SHOWN"
+	OldDatum                       Code = "OLD_DATUM"
+	CoordinatesRounded             Code = "COORDINATES_ROUNDED"
 )
 
 // severities is the table of what each code does to its row.
@@ -75,7 +102,7 @@ var severities = map[Code]Severity{
 	InvalidUUID:                    Reject,
 	IdentifiantPermanentNotUUID:    Warn,
 	DuplicateUUID:                  Reject,
-	ExistingUUID:                   Reject,
+	ExistingUUID:                   Warn,
 	DuplicateEntitySourcePK:        Reject,
 	DuplicateSourceID:              Warn,
 	DuplicateRow:                   Warn,
@@ -90,7 +117,6 @@ var severities = map[Code]Severity{
 	MultipleCodeAttachment:         Reject,
 	MultipleGeoInfoWarning:         Warn,
 	InvalidAttachmentCode:          Reject,
-	UnsupportedAttachment:          Reject,
 	InvalidWKT:                     Reject,
 	InvalidGeometry:                Reject,
 	WrongGeometryType:              Reject,
@@ -115,4 +141,32 @@ var severities = map[Code]Severity{
 	DateOrderAssumed:               Warn,
 	TwoDigitYear:                   Warn,
 	ProjectionAssumed:              Warn,
+	AmbiguousName:                  Hold,
+	NotATaxon:                      Hold,
+	NameRaised:                     Warn,
+	VernacularMatch:                Warn,
+	NameCodeMismatch:               Warn,
+	NamesDisagree:                  Warn,
+	DateOrder:                      Warn,
+	MandatoryFieldMissing:          Warn,
+	MandatoryConditionalFields:     Warn,
+	ArrayOfSameLength:              Warn,
+	TaxrefVersion:                  Warn,
+	Habitat:                        Warn,
+	InvalidFormat:                  Warn,
+	InvalidRangeField:              Warn,
+	StringTooLong:                  Warn,
+	PersonComma:                    Warn,
+	ImplausibleForTaxon:            Warn,
+	OldCommuneCode:                 Warn,
+	CommuneMismatch:                Warn,
+	CommuneFar:                     Hold,
+	DepartmentMismatch:             Warn,
+	DepartmentFar:                  Hold,
+	CommuneByName:                  Warn,
+	CommuneNameNotFound:            Reject,
+	NaturalAreaUnknown:             Hold,
+	BlurredNotShown:                Hold,
+	OldDatum:                       Warn,
+	CoordinatesRounded:             Warn,
 }
