@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"garrigue/internal/needs"
 )
 
@@ -42,5 +44,24 @@ func TestRequired(t *testing.T) {
 	needs.Tool(&r, "elsewhere")
 	if !strings.Contains(r.fatal, "elsewhere") {
 		t.Errorf("a missing tool passes: %q", r.fatal)
+	}
+}
+
+// TestPostgres: two databases of one server, apart from each other.
+func TestPostgres(t *testing.T) {
+	one, two := needs.Postgres(t), needs.Postgres(t)
+	for i, address := range []string{one, two, one} {
+		conn, err := pgx.Connect(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tables int
+		if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_tables WHERE tablename = 'mine'`).Scan(&tables); err != nil || tables != i/2 {
+			t.Errorf("database %d: %d tables, %v", i, tables, err)
+		}
+		if _, err := conn.Exec(t.Context(), `CREATE TABLE IF NOT EXISTS mine AS SELECT ST_Point(1, 2)`); err != nil {
+			t.Errorf("database %d: %v", i, err)
+		}
+		conn.Close(t.Context())
 	}
 }

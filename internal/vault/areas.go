@@ -28,14 +28,13 @@ func (db *DB) PutAreas(ctx context.Context, ref Reference, kind geo.Kind, rows i
 			if err != nil {
 				return fault.Say(fault.Invalid, "vault.bad_outline", a.Key.Code()).Because(err)
 			}
-			_, err = b.exec(`INSERT INTO area (kind, code, name, parent_kind, parent, surface, geometry, reference)
+			return b.later(`INSERT INTO area (kind, code, name, parent_kind, parent, surface, geometry, reference)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 				ON CONFLICT (kind, code) DO UPDATE SET name = excluded.name, parent_kind = excluded.parent_kind,
 					parent = excluded.parent, surface = excluded.surface, geometry = excluded.geometry,
 					reference = excluded.reference`,
 				kind.String(), a.Key.Code(), null(a.Name), null(a.Parent.Kind().String()), null(a.Parent.Code()),
 				a.Surface, shape, id)
-			return err
 		}, nil
 	})
 }

@@ -2,21 +2,17 @@ package vault
 
 import (
 	"context"
-	"fmt"
 	"hash/maphash"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-	"zombiezen.com/go/sqlite"
-
 	"garrigue/internal/dataset"
 	"garrigue/internal/fault"
 	"garrigue/internal/observation"
-	"garrigue/internal/sensitivity"
-	"garrigue/internal/taxon"
 )
 
 // Outcome is what became of one row of a batch.
@@ -27,16 +23,23 @@ const (
 	Created Outcome = iota
 	Updated
 	Unchanged
+	Returned  // it had been withdrawn, and is back, changed or not
+	Withdrawn // of Withdraw: it is no longer at its source
 )
 
 // BatchInfo describes an import, before (what) and after (counts, when).
 type BatchInfo struct {
-	ID       int64
-	Dataset  dataset.ID // of a single-dataset file; 0 when rows name their own
-	File     string     // base name
-	SHA256   string
-	Format   string // "sinp-2.0", "geonature", "dwca"…
-	Mapping  string // JSON: source column → field, as used
+	ID      int64
+	Dataset dataset.ID // of a single-dataset file; 0 when rows name their own
+	File    string     // base name
+	SHA256  string
+	Format  string // "sinp-2.0", "geonature", "dwca"…
+	Mapping string // JSON: source column → field, as used
+	Layout  string // JSON: how the file is laid out, to give rejects back in its form
+	Source  string // name of the [[source]] it came from, "" by hand
+	By      string // who asked for it
+	// Complete asks the batch to remember what it met, for WithdrawMissing. It is not kept.
+	Complete bool
 	Started  time.Time
 	Ended    time.Time
 	Read     int
@@ -46,6 +49,12 @@ type BatchInfo struct {
 	Rejected int
 	Held     int // of the accepted rows (created, updated or unchanged)
 	Warnings int
+	// Counted by the vault: withdrawn, back after it (these are Updated too), and rows touched by
+	// this batch that another dataset has as well.
+	Withdrawn int
+	Returned  int
+	Twins     int
+	SameUUID  int // of Twins, those of one permanent identifier; not kept
 }
 
 // Batch is one import under way: a single transaction. Nothing of it is seen by readers, and
@@ -57,7 +66,7 @@ type Batch struct {
 	mu       sync.Mutex // datasets may be created from another goroutine
 	b        *bulk      // nil once ended
 	enc      *encoder
-	insert   *sqlite.Stmt
+	insert   *prepared           // adds observations
 	datasets map[dataset.ID]bool // known to exist
 	rejects  int
 
@@ -68,17 +77,19 @@ type Batch struct {
 	lookups  int64
 	created  int64
 	loaded   bool
-	keys     *keyTable // hash of dataset and key → id, content and class mixed
-	uuids    *keyTable // mixed UUID halves → hash of dataset and key
+	keys     *keyIndex // hash of dataset and key → id, content and class mixed
 	deferred bool      // the secondary indexes are dropped until Commit
+
+	expected map[rowKey]expected // looked up by Expect, and not asked for yet
+
+	brought map[dataset.ID]int // rows met, by dataset
+	met     idSet              // ids of these rows, when info.Complete
+	touched touched            // what Commit looks for twins of
+	roads   []int64            // other datasets of the source, nil until needed
 }
 
-const (
-	// lookupsPerRow is how many rows can be loaded in the time of one look-up by index.
-	lookupsPerRow = 6
-	// deferFrom is how many new rows make it worth building the indexes again at the end.
-	deferFrom = 50_000
-)
+// deferFrom is how many new rows make it worth building the indexes again at the end.
+const deferFrom = 50_000
 
 // Begin starts a batch. A second one waits until the first has ended, or ctx: also when the
 // first is another process's. The batch ends with ctx: Put then fails and Rollback remains
@@ -90,7 +101,7 @@ func (db *DB) Begin(ctx context.Context, info BatchInfo) (_ *Batch, err error) {
 	if err != nil {
 		return nil, err
 	}
-	batch := &Batch{db: db, b: b, info: info, enc: newEncoder(), datasets: map[dataset.ID]bool{}, seed: maphash.MakeSeed()}
+	batch := &Batch{db: db, b: b, info: info, enc: newEncoder(), datasets: map[dataset.ID]bool{}, seed: maphash.MakeSeed(), brought: map[dataset.ID]int{}, expected: map[rowKey]expected{}}
 	if err := batch.start(); err != nil {
 		batch.Rollback()
 		return nil, interrupted(ctx, err)
@@ -115,8 +126,10 @@ func (b *Batch) start() (err error) {
 		return err
 	}
 	if b.existing = max(0, next-1); b.existing == 0 {
-		b.loaded, b.keys, b.uuids = true, newKeyTable(0), newKeyTable(0)
-		return b.deferIndexes()
+		b.loaded, b.keys = true, newKeyIndex()
+		if b.db.dialect.sortIndexes {
+			return b.deferIndexes()
+		}
 	}
 	return nil
 }
@@ -125,14 +138,17 @@ func (b *Batch) start() (err error) {
 func (b *Batch) save() error {
 	i := &b.info
 	_, err := b.b.exec(`INSERT INTO batch (id, dataset, file, sha256, format, mapping, started_at, ended_at,
-			read, created, updated, same, rejected, held, warnings)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+			read, created, updated, same, rejected, held, warnings, layout, source, actor, withdrawn, returned, twins)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 		ON CONFLICT (id) DO UPDATE SET dataset = excluded.dataset, file = excluded.file, sha256 = excluded.sha256,
 			format = excluded.format, mapping = excluded.mapping, ended_at = excluded.ended_at, read = excluded.read,
 			created = excluded.created, updated = excluded.updated, same = excluded.same,
-			rejected = excluded.rejected, held = excluded.held, warnings = excluded.warnings`,
+			rejected = excluded.rejected, held = excluded.held, warnings = excluded.warnings, layout = excluded.layout,
+			source = excluded.source, actor = excluded.actor, withdrawn = excluded.withdrawn,
+			returned = excluded.returned, twins = excluded.twins`,
 		i.ID, nullCode(i.Dataset), null(i.File), null(i.SHA256), null(i.Format), null(i.Mapping),
-		formatTime(i.Started), null(formatTime(i.Ended)), i.Read, i.Created, i.Updated, i.Same, i.Rejected, i.Held, i.Warnings)
+		formatTime(i.Started), null(formatTime(i.Ended)), i.Read, i.Created, i.Updated, i.Same, i.Rejected, i.Held, i.Warnings,
+		null(i.Layout), null(i.Source), null(i.By), i.Withdrawn, i.Returned, i.Twins)
 	return err
 }
 
@@ -159,8 +175,9 @@ func (b *Batch) ensureDataset(d dataset.Dataset) (_ dataset.Dataset, open bool, 
 
 // Put stores an observation under its key (Dataset, SourceKey): created when the key is new,
 // updated when its content differs (the former content is kept in history), unchanged
-// otherwise; a new class alone is stored and is no change. It sets o.ID. The observation is
-// not kept after the call. Put, KnownUUID, Reject and Commit are called from one goroutine.
+// otherwise; a new class alone is stored and is no change. One that was withdrawn lives again
+// (Returned). It sets o.ID. The observation is not kept after the call. The methods of a Batch are
+// called from one goroutine.
 //
 // An observation the columns cannot hold (no key, an unknown dataset, an area of the wrong
 // kind) is Invalid, and leaves the batch as it was.
@@ -181,7 +198,7 @@ func (b *Batch) Put(ctx context.Context, o *observation.Observation) (out Outcom
 	}
 	content := b.enc.hash(o)
 	key := b.keyHash(o.Dataset, o.SourceKey)
-	found, err := b.find(key, o, content)
+	found, err := b.find(rowKey{key, o.Dataset, o.SourceKey}, uint64(content)^b.classOf(o))
 	if err != nil {
 		return 0, interrupted(ctx, err)
 	}
@@ -192,12 +209,13 @@ func (b *Batch) Put(ctx context.Context, o *observation.Observation) (out Outcom
 		o.ID, out = found.id, Unchanged
 	default:
 		o.ID = found.id
-		out, err = b.change(o, key, content, found.entry)
+		out, err = b.change(o, key, content, found.withdrawn)
 	}
 	if err != nil {
 		fault.Wrap(&err, "vault.Put (batch %d)", b.info.ID)
 		return 0, interrupted(ctx, err)
 	}
+	b.meet(o.Dataset, o.ID)
 	return out, nil
 }
 
@@ -218,131 +236,12 @@ func (b *Batch) knowDataset(id dataset.ID) error {
 	return err
 }
 
-func (b *Batch) keyHash(d dataset.ID, key string) uint64 {
-	return maphash.String(b.seed, key) ^ mix(uint64(d))
-}
-
-// mix spreads the bits of x (finalizer of MurmurHash3, a bijection).
-func mix(x uint64) uint64 {
-	x = (x ^ x>>33) * 0xff51afd7ed558ccd
-	x = (x ^ x>>33) * 0xc4ceb9fe1a85ec53
-	return x ^ x>>33
-}
-
-func uuidEntry(id uuid.UUID, key uint64) keyEntry {
-	var hi, lo uint64
-	for i := range 8 {
-		hi, lo = hi<<8|uint64(id[i]), lo<<8|uint64(id[8+i])
-	}
-	return keyEntry{k: mix(hi ^ mix(lo)), a: lo, b: key}
-}
-
-// class mixes what Reclass may change.
-func (b *Batch) class(ref taxon.CdRef, level sensitivity.Level, list, held string) uint64 {
-	return mix(uint64(ref)<<16 ^ uint64(level)<<8 ^ uint64(len(held))<<3 ^ maphash.String(b.seed, list) ^ mix(maphash.String(b.seed, held)))
-}
-
-func (b *Batch) classOf(o *observation.Observation) uint64 {
-	return b.class(o.CdRef, o.Sensitivity, o.SensList, holdCodes()[o.Held])
-}
-
-type foundRow struct {
-	id    int64
-	same  bool      // content and class are those of the row
-	entry *keyEntry // in memory, when loaded
-}
-
-// find looks for the row of a key. In memory a row with the same content and class costs no
-// statement: the content has the key in it, so that a collision of key hashes cannot pass
-// for an unchanged row; any other hit is checked against the row itself.
-func (b *Batch) find(key uint64, o *observation.Observation, content int64) (f foundRow, err error) {
-	if err := b.load(); err != nil {
-		return f, err
-	}
-	if !b.loaded {
-		b.lookups++
-		err = b.b.rows(`SELECT id, content_hash, cd_ref, sensitivity, sensitivity_list, held FROM observation
-			WHERE dataset = $1 AND source_key = $2`, []any{int64(o.Dataset), o.SourceKey}, func(s row) error {
-			f.id = s.ColumnInt64(0)
-			f.same = s.ColumnInt64(1) == content && b.classColumns(s, 2) == b.classOf(o)
-			return nil
-		})
-		return f, err
-	}
-	sum := uint64(content) ^ b.classOf(o)
-	b.keys.each(key, func(e *keyEntry) bool {
-		if e.b == sum {
-			f = foundRow{id: int64(e.a), same: true, entry: e}
-			return false
-		}
-		mine := false
-		err = b.b.rows(`SELECT 1 FROM observation WHERE id = $1 AND dataset = $2 AND source_key = $3`,
-			[]any{int64(e.a), int64(o.Dataset), o.SourceKey}, func(row) error { mine = true; return nil })
-		if mine {
-			f = foundRow{id: int64(e.a), entry: e}
-		}
-		return err == nil && !mine
-	})
-	return f, err
-}
-
-func (b *Batch) classColumns(s row, from int) uint64 {
-	return b.class(taxon.CdRef(s.ColumnInt64(from)), sensitivity.Level(s.ColumnInt64(from+1)), s.ColumnText(from+2), s.ColumnText(from+3))
-}
-
-// load reads every key into memory once look-ups have cost as much.
-func (b *Batch) load() error {
-	if b.loaded || b.lookups*lookupsPerRow < b.existing {
-		return nil
-	}
-	n := int(b.existing + b.created)
-	b.keys, b.uuids = newKeyTable(n), newKeyTable(n)
-	err := b.b.rows(`SELECT id, dataset, cd_ref, sensitivity, sensitivity_list, held, content_hash, id_sinp, source_key
-		FROM observation`, nil, func(s row) error {
-		key := b.keyHash(dataset.ID(s.ColumnInt64(1)), s.ColumnText(8))
-		b.keys.add(keyEntry{k: key, a: uint64(s.ColumnInt64(0)), b: uint64(s.ColumnInt64(6)) ^ b.classColumns(s, 2)})
-		if t := s.ColumnText(7); t != "" {
-			id, err := uuid.Parse(t)
-			if err != nil {
-				return fmt.Errorf("observation %d: identifier", s.ColumnInt64(0))
-			}
-			b.uuids.add(uuidEntry(id, key))
-		}
-		return nil
-	})
-	b.loaded = err == nil
-	return err
-}
-
-// KnownUUID reports whether idSINPOccTax is already used by another key than (d, key), in
-// the vault or earlier in this batch. After a failed statement it answers false: the next
-// Put tells the failure.
-func (b *Batch) KnownUUID(id uuid.UUID, d dataset.ID, key string) (known bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if id == uuid.Nil || b.b == nil || b.load() != nil {
-		return false
-	}
-	if !b.loaded {
-		b.lookups++
-		b.b.rows(`SELECT 1 FROM observation WHERE id_sinp = $1 AND NOT (dataset = $2 AND source_key = $3)`,
-			[]any{id.String(), int64(d), key}, func(row) error { known = true; return nil })
-		return known
-	}
-	mine := uuidEntry(id, b.keyHash(d, key))
-	b.uuids.each(mine.k, func(e *keyEntry) bool {
-		known = e.a == mine.a && e.b != mine.b && e.b != 0
-		return !known
-	})
-	return known
-}
-
 func (b *Batch) create(o *observation.Observation, key uint64, content int64) (err error) {
 	if o.ID, err = b.b.id("observation"); err != nil {
 		return err
 	}
 	if b.insert == nil {
-		if b.insert, err = b.b.statement(insertText()); err != nil {
+		if b.insert, err = b.b.s.loader("observation", writtenColumns); err != nil {
 			return err
 		}
 	}
@@ -351,21 +250,16 @@ func (b *Batch) create(o *observation.Observation, key uint64, content int64) (e
 		return err
 	}
 	b.created++
+	b.touched.add(o.ID)
 	if b.loaded {
-		b.keys.add(keyEntry{k: key, a: uint64(o.ID), b: uint64(content) ^ b.classOf(o)})
-		if o.IDSinp != uuid.Nil {
-			b.uuids.add(uuidEntry(o.IDSinp, key))
+		if err := b.keys.add(keyEntry{k: key, a: uint64(o.ID), b: uint64(content) ^ b.classOf(o)}); err != nil {
+			return err
 		}
-		if !b.deferred && b.created >= max(deferFrom, b.existing/2) {
+		if b.db.dialect.sortIndexes && !b.deferred && b.created >= max(deferFrom, b.existing/2) {
 			return b.deferIndexes()
 		}
 	}
 	return nil
-}
-
-func insertText() string {
-	columns := columnList(writtenColumns)
-	return `INSERT INTO observation (` + writtenColumns + `) VALUES (` + placeholders(1, len(columns)) + `)`
 }
 
 func placeholders(from, to int) string {
@@ -389,20 +283,30 @@ func updateText() string {
 	return `UPDATE observation SET ` + strings.Join(sets, ", ") + ` WHERE id = $1`
 }
 
-// change stores a row whose content or class is another than before.
-func (b *Batch) change(o *observation.Observation, key uint64, content int64, e *keyEntry) (Outcome, error) {
+// change stores a row whose content or class is another than before, or that was withdrawn.
+func (b *Batch) change(o *observation.Observation, key uint64, content int64, withdrawn bool) (Outcome, error) {
 	former, err := b.former(o.ID)
 	if err != nil {
 		return 0, err
 	}
-	if e != nil {
-		e.b = uint64(content) ^ b.classOf(o)
+	out := Unchanged
+	if withdrawn {
+		if err := b.back(o.ID, former.batch); err != nil {
+			return 0, err
+		}
+		out = Returned
+	}
+	if b.loaded {
+		if err := b.keys.add(keyEntry{k: key, a: uint64(o.ID), b: uint64(content) ^ b.classOf(o)}); err != nil {
+			return 0, err
+		}
 	}
 	if former.content == content {
-		_, err := b.b.exec(reclassText, o.ID, nullCode(o.CdRef), int(o.Sensitivity), null(o.SensList), null(holdCodes()[o.Held]))
-		return Unchanged, err
+		_, err := b.b.classAgain(Classed{ID: o.ID, CdRef: o.CdRef, Level: o.Sensitivity, List: o.SensList, Held: o.Held,
+			Consent: o.Consent, ConsentDefault: o.ConsentDefault}, cause{batch: b.info.ID}, &b.touched)
+		return out, err
 	}
-	if err := b.remember(o.ID, former.json); err != nil {
+	if err := b.remember(o.ID, "", former.json); err != nil {
 		return 0, err
 	}
 	s, err := b.b.statement(updateText())
@@ -413,27 +317,17 @@ func (b *Batch) change(o *observation.Observation, key uint64, content int64, e 
 	if err := run(s); err != nil {
 		return 0, err
 	}
-	if b.loaded && former.uuid != o.IDSinp {
-		old := uuidEntry(former.uuid, key)
-		b.uuids.each(old.k, func(e *keyEntry) bool {
-			if *e == old {
-				e.b = 0 // its key gave it up
-			}
-			return true
-		})
-		if o.IDSinp != uuid.Nil {
-			b.uuids.add(uuidEntry(o.IDSinp, key))
-		}
+	b.touched.add(o.ID)
+	if out != Returned {
+		out = Updated
 	}
-	return Updated, nil
+	return out, nil
 }
 
 // deferIndexes drops the secondary indexes until Commit, which builds them again by sorting:
 // over twice as fast as keeping millions of keys in random order. All in the same
 // transaction: a kill leaves the indexes as they were.
 func (b *Batch) deferIndexes() error {
-	b.b.finalize()
-	b.insert = nil
 	for _, name := range indexNames() {
 		if _, err := b.b.exec(`DROP INDEX ` + name); err != nil {
 			return err
@@ -444,11 +338,14 @@ func (b *Batch) deferIndexes() error {
 }
 
 // The secondary indexes of observation, as the migrations make them (a test compares).
-func indexNames() []string { return []string{"observation_key", "observation_id_sinp"} }
+func indexNames() []string {
+	return []string{"observation_key", "observation_id_sinp", "observation_twin_key"}
+}
 
 func indexTexts() []string {
 	return []string{`CREATE UNIQUE INDEX observation_key ON observation (dataset, source_key)`,
-		`CREATE INDEX observation_id_sinp ON observation (id_sinp)`}
+		`CREATE INDEX observation_id_sinp ON observation (id_sinp, dataset)`,
+		`CREATE INDEX observation_twin_key ON observation (twin_key, dataset)`}
 }
 
 // Commit ends the batch with its counts, and returns it complete. What info leaves empty
@@ -463,16 +360,25 @@ func (b *Batch) Commit(ctx context.Context, info BatchInfo) (_ BatchInfo, err er
 	if err := ctx.Err(); err != nil {
 		return BatchInfo{}, interrupted(ctx, err)
 	}
-	b.merge(info)
-	if err := b.save(); err != nil {
-		return BatchInfo{}, interrupted(ctx, err)
-	}
 	if b.deferred {
-		b.b.finalize()
+		if text := b.db.dialect.sorting; text != "" {
+			if _, err := b.b.exec(text); err != nil {
+				return BatchInfo{}, interrupted(ctx, err)
+			}
+		}
 		for _, text := range indexTexts() {
 			if _, err := b.b.exec(text); err != nil {
 				return BatchInfo{}, interrupted(ctx, err)
 			}
+		}
+	}
+	b.merge(info)
+	if err := b.finish(); err != nil {
+		return BatchInfo{}, interrupted(ctx, err)
+	}
+	if text := b.db.dialect.grown; text != "" && b.created >= max(deferFrom, b.existing/2) {
+		if _, err := b.b.exec(text); err != nil {
+			return BatchInfo{}, interrupted(ctx, err)
 		}
 	}
 	if err := b.b.commit(); err != nil {
@@ -489,7 +395,8 @@ func (b *Batch) merge(info BatchInfo) {
 		info.Dataset = was.Dataset
 	}
 	for _, f := range []struct{ to, from *string }{{&info.File, &was.File}, {&info.SHA256, &was.SHA256},
-		{&info.Format, &was.Format}, {&info.Mapping, &was.Mapping}} {
+		{&info.Format, &was.Format}, {&info.Mapping, &was.Mapping}, {&info.Layout, &was.Layout}, {&info.Source, &was.Source},
+		{&info.By, &was.By}} {
 		if *f.to == "" {
 			*f.to = *f.from
 		}
@@ -498,12 +405,31 @@ func (b *Batch) merge(info BatchInfo) {
 		info.Ended = time.Now()
 	}
 	info.Started, info.Ended = parseTime(formatTime(info.Started)), parseTime(formatTime(info.Ended))
+	info.Withdrawn, info.Returned = was.Withdrawn, was.Returned
 	b.info = info
+}
+
+// finish writes what is known at the end only.
+func (b *Batch) finish() (err error) {
+	if b.info.Twins, b.info.SameUUID, err = b.b.findTwins(&b.touched, b.existing+b.created); err != nil {
+		return err
+	}
+	for _, d := range slices.Sorted(maps.Keys(b.brought)) {
+		if _, err := b.b.exec(`INSERT INTO batch_dataset (batch, dataset, row_count) VALUES ($1, $2, $3)`,
+			b.info.ID, int64(d), b.brought[d]); err != nil {
+			return err
+		}
+	}
+	if err := b.b.changed(); err != nil {
+		return err
+	}
+	return b.save()
 }
 
 // release gives the right to write back.
 func (b *Batch) release() {
-	b.b, b.keys, b.uuids, b.insert = nil, nil, nil, nil
+	b.keys.close()
+	b.b, b.keys, b.insert = nil, nil, nil
 	b.db.open.CompareAndSwap(b, nil)
 	<-b.db.writing
 }
@@ -528,7 +454,8 @@ func (db *DB) Batches(ctx context.Context, limit int) (list []BatchInfo, err err
 	}
 	rows, err := db.read.QueryContext(ctx, `SELECT id, COALESCE(dataset, 0), COALESCE(file, ''), COALESCE(sha256, ''),
 		COALESCE(format, ''), COALESCE(mapping, ''), started_at, COALESCE(ended_at, ''), read, created, updated, same,
-		rejected, held, warnings FROM batch ORDER BY id DESC LIMIT $1`, limit)
+		rejected, held, warnings, COALESCE(layout, ''), COALESCE(source, ''), COALESCE(actor, ''), withdrawn, returned, twins
+		FROM batch ORDER BY id DESC LIMIT $1`, limit)
 	if err != nil {
 		return nil, classify(err)
 	}
@@ -537,7 +464,8 @@ func (db *DB) Batches(ctx context.Context, limit int) (list []BatchInfo, err err
 		var i BatchInfo
 		var started, ended string
 		if err := rows.Scan(&i.ID, &i.Dataset, &i.File, &i.SHA256, &i.Format, &i.Mapping, &started, &ended, &i.Read,
-			&i.Created, &i.Updated, &i.Same, &i.Rejected, &i.Held, &i.Warnings); err != nil {
+			&i.Created, &i.Updated, &i.Same, &i.Rejected, &i.Held, &i.Warnings, &i.Layout, &i.Source, &i.By,
+			&i.Withdrawn, &i.Returned, &i.Twins); err != nil {
 			return nil, classify(err)
 		}
 		i.Started, i.Ended = parseTime(started), parseTime(ended)

@@ -17,6 +17,7 @@ import (
 	"garrigue/internal/dataset"
 	"garrigue/internal/disclosure"
 	"garrigue/internal/geo"
+	"garrigue/internal/needs"
 	"garrigue/internal/observation"
 	"garrigue/internal/taxon"
 )
@@ -78,8 +79,13 @@ func benchRows() int {
 
 func mustOpen(tb testing.TB, dir string) (*DB, dataset.ID) {
 	tb.Helper()
+	return openAt(tb, filepath.Join(dir, "vault.sqlite"))
+}
+
+func openAt(tb testing.TB, address string) (*DB, dataset.ID) {
+	tb.Helper()
 	ctx := context.Background()
-	db, err := Open(ctx, filepath.Join(dir, "vault.sqlite"))
+	db, err := Open(ctx, address)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -113,8 +119,8 @@ func load1(tb testing.TB, db *DB, g *generator, from, to int) (outcomes [3]int) 
 	return outcomes
 }
 
-// raw inserts the same rows with one prepared statement in one transaction, into the same
-// table with the same indexes, through the same engine. sorted builds the secondary indexes
+// raw inserts the same rows with one prepared statement in one transaction (on PostgreSQL: by
+// COPY), into the same table with the same indexes, through the same engine. sorted builds the secondary indexes
 // after the rows, as a batch does.
 func raw(tb testing.TB, db *DB, g *generator, n int, sorted bool) {
 	tb.Helper()
@@ -131,7 +137,7 @@ func raw(tb testing.TB, db *DB, g *generator, n int, sorted bool) {
 			VALUES (1, '', 0, 0, 0, 0, 0, 0, 0)`); err != nil {
 			return err
 		}
-		s, err := b.statement(insertText())
+		s, err := b.s.loader("observation", writtenColumns)
 		if err != nil {
 			return err
 		}
@@ -167,9 +173,21 @@ func raw(tb testing.TB, db *DB, g *generator, n int, sorted bool) {
 //
 //	GARRIGUE_BENCH_ROWS=1900000 go test -run - -bench BatchPut -benchtime 1x ./internal/vault
 func BenchmarkBatchPut(b *testing.B) {
+	eachEngine(b, benchBatchPut)
+}
+
+// eachEngine runs a benchmark on each engine.
+func eachEngine(b *testing.B, f func(b *testing.B, engine string)) {
+	for _, engine := range []string{"sqlite", "postgres"} {
+		b.Run(engine, func(b *testing.B) { f(b, engine) })
+	}
+}
+
+func benchBatchPut(b *testing.B, engine string) {
 	n := benchRows()
+	place := places(b, engine)
 	timed := func(f func(db *DB, g *generator)) time.Duration {
-		db, d := mustOpen(b, b.TempDir())
+		db, d := openAt(b, place())
 		defer db.Close()
 		t := time.Now()
 		f(db, newGenerator(d))
@@ -185,18 +203,36 @@ func BenchmarkBatchPut(b *testing.B) {
 		})
 		mine += timed(func(db *DB, g *generator) { load1(b, db, g, 0, n) }) - fill
 		limit += timed(func(db *DB, g *generator) { raw(b, db, g, n, false) }) - fill
-		sorted += timed(func(db *DB, g *generator) { raw(b, db, g, n, true) }) - fill
+		if engine == "sqlite" {
+			sorted += timed(func(db *DB, g *generator) { raw(b, db, g, n, true) }) - fill
+		}
 	}
 	b.ReportMetric(float64(n*b.N)/mine.Seconds(), "rows/s")
 	b.ReportMetric(float64(n*b.N)/limit.Seconds(), "raw-rows/s")
 	b.ReportMetric(limit.Seconds()/mine.Seconds(), "ratio")
-	b.ReportMetric(sorted.Seconds()/mine.Seconds(), "ratio-sorted")
+	if engine == "sqlite" {
+		b.ReportMetric(sorted.Seconds()/mine.Seconds(), "ratio-sorted")
+	}
+}
+
+// places returns what gives addresses of new vaults of an engine; PostgreSQL on a server of the
+// benchmark's own, that writes for good.
+func places(b *testing.B, engine string) func() string {
+	if engine == "sqlite" {
+		return func() string { return filepath.Join(b.TempDir(), "vault.sqlite") }
+	}
+	s := needs.NewServer(b)
+	return func() string { return s.Database(b) }
 }
 
 // BenchmarkBatchDaily adds 10,000 rows to a vault that has many.
 func BenchmarkBatchDaily(b *testing.B) {
+	eachEngine(b, benchBatchDaily)
+}
+
+func benchBatchDaily(b *testing.B, engine string) {
 	n := benchRows()
-	db, d := mustOpen(b, b.TempDir())
+	db, d := openAt(b, places(b, engine)())
 	defer db.Close()
 	g := newGenerator(d)
 	load1(b, db, g, 0, n)
@@ -251,8 +287,12 @@ func BenchmarkNames(b *testing.B) {
 
 // BenchmarkBatchAgain imports rows that are all there already.
 func BenchmarkBatchAgain(b *testing.B) {
+	eachEngine(b, benchBatchAgain)
+}
+
+func benchBatchAgain(b *testing.B, engine string) {
 	n := benchRows()
-	db, d := mustOpen(b, b.TempDir())
+	db, d := openAt(b, places(b, engine)())
 	defer db.Close()
 	g := newGenerator(d)
 	load1(b, db, g, 0, n)
@@ -267,10 +307,15 @@ func BenchmarkBatchAgain(b *testing.B) {
 
 // BenchmarkObservations reads every row for publication.
 func BenchmarkObservations(b *testing.B) {
+	eachEngine(b, benchObservations)
+}
+
+func benchObservations(b *testing.B, engine string) {
 	ctx, n := context.Background(), benchRows()
+	place := places(b, engine)
 	for _, what := range []Fields{ForPublication, Complete} {
 		b.Run(what.String(), func(b *testing.B) {
-			db, d := mustOpen(b, b.TempDir())
+			db, d := openAt(b, place())
 			defer db.Close()
 			load1(b, db, newGenerator(d), 0, n)
 			b.ResetTimer()

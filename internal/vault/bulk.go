@@ -3,34 +3,37 @@ package vault
 import (
 	"context"
 	"fmt"
-	"strings"
-
-	"zombiezen.com/go/sqlite"
 
 	"garrigue/internal/fault"
 )
 
-// bulk is one write transaction on a connection of its own, with typed binds.
-type bulk struct {
-	conn  *sqlite.Conn
-	stmts map[string]*sqlite.Stmt
-	ids   map[string]int64 // next ids taken in this transaction, by counter
+// session is one write transaction on a connection of its own, with typed binds; two engines
+// have one. Texts are the shared SQL, with $N. It ends with the context it was begun with.
+type session interface {
+	// prepare prepares a text once per transaction.
+	prepare(text string) (*prepared, error)
+	// loader adds rows to a table by the million: a value for each of the columns, in order.
+	loader(table, columns string) (*prepared, error)
+	// exec runs a statement and returns how many rows it changed.
+	exec(text string, args []any) (int, error)
+	// rows calls scan with each row of a query.
+	rows(text string, args []any, scan func(s row) error) error
+	// end commits or rolls back, and closes the connection.
+	end(commit bool) error
 }
 
-// statement prepares a text once per transaction. This driver numbers ?N and not $N.
-func (b *bulk) statement(text string) (*sqlite.Stmt, error) {
-	if s := b.stmts[text]; s != nil {
-		return s, nil
-	}
-	s, _, err := b.conn.PrepareTransient(strings.ReplaceAll(text, "$", "?"))
-	if err != nil {
-		return nil, classify(err)
-	}
-	b.stmts[text] = s
-	return s, nil
+// prepared is a statement whose parameters are bound and which is then run, many times. An
+// engine at the other end of a wire may send several runs together, in order and before
+// anything else of its session; their errors come then.
+type prepared struct {
+	binder
+	step func() error
 }
 
-func bindAll(s *sqlite.Stmt, args []any) error {
+// run runs a statement that returns no rows, and makes it ready for the next.
+func run(s *prepared) error { return s.step() }
+
+func bindAll(s binder, args []any) error {
 	for i, a := range args {
 		switch v := a.(type) {
 		case nil:
@@ -52,54 +55,33 @@ func bindAll(s *sqlite.Stmt, args []any) error {
 	return nil
 }
 
-// exec runs a statement and returns how many rows it changed.
-func (b *bulk) exec(text string, args ...any) (int, error) {
-	s, err := b.statement(text)
-	if err != nil {
-		return 0, err
-	}
-	if err := bindAll(s, args); err != nil {
-		return 0, err
-	}
-	if err := run(s); err != nil {
-		return 0, err
-	}
-	return b.conn.Changes(), nil
+// bulk is one write transaction.
+type bulk struct {
+	s   session          // nil once ended
+	ids map[string]int64 // next ids taken in this transaction, by counter
 }
 
-// run steps a statement that returns no rows, and makes it ready for the next.
-func run(s *sqlite.Stmt) error {
-	if _, err := s.Step(); err != nil {
-		return classify(err)
+// statement prepares a text once per transaction.
+func (b *bulk) statement(text string) (*prepared, error) { return b.s.prepare(text) }
+
+// exec runs a statement and returns how many rows it changed.
+func (b *bulk) exec(text string, args ...any) (int, error) { return b.s.exec(text, args) }
+
+// later runs a statement whose count of rows nobody needs: it may wait to be sent with others.
+func (b *bulk) later(text string, args ...any) error {
+	s, err := b.s.prepare(text)
+	if err != nil {
+		return err
 	}
-	if err := s.Reset(); err != nil {
-		return classify(err)
+	if err := bindAll(s, args); err != nil {
+		return err
 	}
-	return nil
+	return run(s)
 }
 
 // rows calls scan with each row of a query.
 func (b *bulk) rows(text string, args []any, scan func(s row) error) error {
-	s, err := b.statement(text)
-	if err != nil {
-		return err
-	}
-	if err := bindAll(s, args); err != nil {
-		return err
-	}
-	defer s.Reset()
-	for {
-		more, err := s.Step()
-		if err != nil {
-			return classify(err)
-		}
-		if !more {
-			return nil
-		}
-		if err := scan(s); err != nil {
-			return err
-		}
-	}
+	return b.s.rows(text, args, scan)
 }
 
 // id takes the next number of a counter: ids are made here, in order, so that one text of
@@ -131,44 +113,25 @@ func (b *bulk) setCounter(name string, value int64) error {
 	return err
 }
 
-// finalize drops the statements, as must be before the indexes change under them.
-func (b *bulk) finalize() {
-	for text, s := range b.stmts {
-		s.Finalize()
-		delete(b.stmts, text)
-	}
-}
-
 func (b *bulk) commit() error {
 	for name, next := range b.ids {
 		if err := b.setCounter("next "+name, next); err != nil {
 			return err
 		}
 	}
-	if _, err := b.exec("COMMIT"); err != nil {
+	if err := b.s.end(true); err != nil {
 		return err
 	}
-	b.finalize()
-	b.conn.Close() // it is committed: a failure to close takes nothing back
-	b.conn = nil
+	b.s = nil
 	return nil
 }
 
 func (b *bulk) rollback() error {
-	if b.conn == nil {
+	if b.s == nil {
 		return nil
 	}
-	b.conn.SetInterrupt(nil) // the rollback itself must not be interrupted
-	b.finalize()
-	var err error
-	if !b.conn.AutocommitEnabled() {
-		_, err = b.exec("ROLLBACK")
-		b.finalize()
-	}
-	if cerr := b.conn.Close(); err == nil {
-		err = classify(cerr)
-	}
-	b.conn = nil
+	err := b.s.end(false)
+	b.s = nil
 	return err
 }
 
@@ -179,12 +142,12 @@ func (db *DB) begin(ctx context.Context) (*bulk, error) {
 	case <-ctx.Done():
 		return nil, fault.Say(fault.Unavailable, "vault.interrupted").Because(ctx.Err())
 	}
-	b, err := db.dialect.bulk(ctx, db.path)
+	s, err := db.dialect.begin(ctx, "vault")
 	if err != nil {
 		<-db.writing
 		return nil, interrupted(ctx, classify(err))
 	}
-	return b, nil
+	return &bulk{s: s, ids: map[string]int64{}}, nil
 }
 
 // tx runs f in one write transaction, committed when f returns no error.

@@ -23,10 +23,10 @@ const (
 	publicationColumns = `id, dataset, cd_nom, cd_ref, presence, date_start, date_end, date_precision, georeference,
 		lon, lat, min_x, min_y, max_x, max_y, commune, department, attached, uncertainty, altitude_min, altitude_max,
 		place_nature, organisation, bio_status, behaviour, public, diffusion, blurring, stated_level, sensitivity,
-		sensitivity_list, validation, held`
+		sensitivity_list, validation, held, consent, consent_default`
 	otherColumns = `id_sinp, source_key, name_cited, time_start, time_end, place_name, observers, determiner,
 		count_min, count_max, count_object, count_type, life_stage, sex, technique, geometry, comment, extra`
-	writtenColumns = publicationColumns + `, ` + otherColumns + `, cell10, batch, content_hash`
+	writtenColumns = publicationColumns + `, ` + otherColumns + `, cell10, batch, content_hash, twin_key`
 )
 
 // Codes of the small lists, as GIS staff read them. The index is the Go value.
@@ -79,7 +79,8 @@ func (v *values) text(t string) {
 type encoder struct {
 	dates map[civil.Date]string
 	areas map[geo.AreaKey]string
-	keys  []string // the names of the last Extra, sorted
+	who   map[string]uint64 // of observers, see twinKey
+	keys  []string          // the names of the last Extra, sorted
 	buf   []byte
 	extra string // JSON of the current Extra
 }
@@ -88,7 +89,7 @@ type encoder struct {
 const cacheLimit = 1 << 17
 
 func newEncoder() *encoder {
-	return &encoder{dates: map[civil.Date]string{}, areas: map[geo.AreaKey]string{}}
+	return &encoder{dates: map[civil.Date]string{}, areas: map[geo.AreaKey]string{}, who: map[string]uint64{}}
 }
 
 func (e *encoder) date(d civil.Date) string {
@@ -192,15 +193,26 @@ func (e *encoder) bindRow(s binder, o *observation.Observation, batch, content i
 	v.text(o.SensList)
 	v.int(int64(o.Validation))
 	v.text(holdCodes()[o.Held])
+	v.text(o.Consent)
+	v.code(flag(o.ConsentDefault))
 	e.bindOther(&v, o)
 	cell, whole := p.Box.Cell(geo.Cell10)
-	if whole && p.Georeference != observation.NoPlace {
+	if whole && p.Georeference != observation.NoPlace && p.Box != (geo.Box{}) { // no extent, no cell
 		v.text(e.area(cell))
 	} else {
 		v.null()
 	}
 	v.int(batch)
 	v.int(content)
+	v.code(twinKey(o, e.who))
+}
+
+// flag is a boolean as it is stored: 1, and NULL for false.
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (e *encoder) bindOther(v *values, o *observation.Observation) {
@@ -229,7 +241,7 @@ func (e *encoder) bindOther(v *values, o *observation.Observation) {
 
 // hash returns the first 64 bits of the SHA-256 of an observation's content: everything the
 // producer sent and where it was found to be. What Reclass may change (CdRef, Sensitivity,
-// SensList, Held) is not content: a new class is not a change at the source.
+// SensList, Held, Consent) is not content: a new class is not a change at the source.
 //
 // It is stored, so the order and form of what it reads must never change.
 func (e *encoder) hash(o *observation.Observation) int64 {

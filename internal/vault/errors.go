@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"modernc.org/sqlite"
 	zombie "zombiezen.com/go/sqlite"
@@ -11,13 +12,20 @@ import (
 )
 
 // classify gives a driver's error its kind; the only place where driver codes are known.
-// SQLite's texts name tables and columns, never values.
+// (PostgreSQL's are in postgres_errors.go.) SQLite's texts name tables and columns, never values.
 func classify(err error) error {
 	if err == nil {
 		return nil
 	}
 	var known *fault.Error
 	if errors.As(err, &known) {
+		return err
+	}
+	var file *fs.PathError // a file of keys: the number in it would pass for an error of the network
+	if errors.As(err, &file) {
+		return fault.Say(fault.Unavailable, "vault.disk").Because(err)
+	}
+	if err := classifyPostgres(err); err != nil {
 		return err
 	}
 	var code zombie.ResultCode

@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-	"zombiezen.com/go/sqlite"
-
 	"garrigue/internal/disclosure"
 	"garrigue/internal/fault"
 )
@@ -19,7 +16,8 @@ import (
 type Former struct {
 	Batch    int64 // the batch that replaced it
 	Replaced time.Time
-	Content  string
+	Content  string // of an event, at most the batch that had brought the observation
+	Event    string // "withdrawn", "returned", "" when content was replaced
 }
 
 // History returns what an observation was before, oldest first, against a grant recorded in
@@ -38,7 +36,7 @@ func (db *DB) History(ctx context.Context, g disclosure.Grant, id int64) (list [
 }
 
 func (db *DB) readHistory(ctx context.Context, id int64) (list []Former, err error) {
-	rows, err := db.read.QueryContext(ctx, `SELECT batch, replaced_at, content FROM observation_history
+	rows, err := db.read.QueryContext(ctx, `SELECT batch, replaced_at, content, COALESCE(event, '') FROM observation_history
 		WHERE observation = $1 ORDER BY id`, id)
 	if err != nil {
 		return nil, classify(err)
@@ -47,7 +45,7 @@ func (db *DB) readHistory(ctx context.Context, id int64) (list []Former, err err
 	for rows.Next() {
 		var f Former
 		var at string
-		if err := rows.Scan(&f.Batch, &at, &f.Content); err != nil {
+		if err := rows.Scan(&f.Batch, &at, &f.Content, &f.Event); err != nil {
 			return nil, classify(err)
 		}
 		f.Replaced = parseTime(at)
@@ -59,7 +57,7 @@ func (db *DB) readHistory(ctx context.Context, id int64) (list []Former, err err
 // formerRow is a row about to be replaced.
 type formerRow struct {
 	content int64
-	uuid    uuid.UUID
+	batch   int64
 	json    []byte
 }
 
@@ -73,13 +71,13 @@ func (b *Batch) former(id int64) (f formerRow, err error) {
 		found = true
 		for i, c := range columns {
 			switch s.ColumnType(i) {
-			case sqlite.TypeInteger:
+			case integerCell:
 				cells[c] = s.ColumnInt64(i)
-			case sqlite.TypeFloat:
+			case floatCell:
 				cells[c] = s.ColumnFloat(i)
-			case sqlite.TypeText:
+			case textCell:
 				cells[c] = s.ColumnText(i)
-			case sqlite.TypeBlob:
+			case blobCell:
 				shape := make([]byte, s.ColumnLen(i))
 				s.ColumnBytes(i, shape)
 				cells[c] = hex.EncodeToString(shape)
@@ -94,22 +92,21 @@ func (b *Batch) former(id int64) (f formerRow, err error) {
 		return f, fmt.Errorf("observation %d is gone", id)
 	}
 	f.content, _ = cells["content_hash"].(int64)
-	if t, ok := cells["id_sinp"].(string); ok {
-		if f.uuid, err = uuid.Parse(t); err != nil {
-			return f, fmt.Errorf("observation %d: identifier", id)
-		}
-	}
+	f.batch, _ = cells["batch"].(int64)
 	f.json, err = json.Marshal(cells)
 	return f, err
 }
 
-// remember keeps a former row in the history of its observation.
-func (b *Batch) remember(observation int64, content []byte) error {
+// remember keeps a former row, or an event that replaces none, in the history of its
+// observation.
+func (b *Batch) remember(observation int64, event string, content []byte) error {
 	id, err := b.b.id("history")
 	if err != nil {
 		return err
 	}
-	_, err = b.b.exec(`INSERT INTO observation_history (observation, id, batch, replaced_at, content)
-		VALUES ($1, $2, $3, $4, $5)`, observation, id, b.info.ID, formatTime(time.Now()), string(content))
-	return err
+	if content == nil {
+		content = []byte("{}")
+	}
+	return b.b.later(`INSERT INTO observation_history (observation, id, batch, replaced_at, content, event)
+		VALUES ($1, $2, $3, $4, $5, $6)`, observation, id, b.info.ID, now(), string(content), null(event))
 }

@@ -34,7 +34,13 @@ func (db *DB) record(ctx context.Context, g disclosure.Grant, what Fields) (int6
 	}
 	defer tx.Rollback()
 	var id int64
-	if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), 0) + 1 FROM journal`).Scan(&id); err != nil {
+	// The counter's row is locked until the end of the transaction: two programs that read at
+	// the same moment take two numbers.
+	if _, err := tx.ExecContext(ctx, `INSERT INTO journal_counter (name, value) VALUES ('journal', 1)
+		ON CONFLICT (name) DO UPDATE SET value = journal_counter.value + 1`); err != nil {
+		return 0, interrupted(ctx, classify(err))
+	}
+	if err := tx.QueryRowContext(ctx, `SELECT value FROM journal_counter WHERE name = 'journal'`).Scan(&id); err != nil {
 		return 0, classify(err)
 	}
 	if _, err := tx.ExecContext(ctx, `INSERT INTO journal (id, started_at, who, reason, fields, row_count)

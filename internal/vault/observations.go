@@ -14,21 +14,36 @@ import (
 // Fields chooses what Observations fills.
 type Fields uint8
 
-// The choices: what publishing needs (no people, no text, no extra), or everything.
+// The choices: what publishing needs (no people, no text, no extra), everything, or what
+// classing needs: that of publishing, the name cited, the observers and the source.
 const (
 	ForPublication Fields = iota
 	Complete
+	ForClassing
 )
 
 func (f Fields) String() string {
-	if f == Complete {
+	switch f {
+	case Complete:
 		return "complete"
+	case ForClassing:
+		return "for classing"
 	}
 	return "for publication"
 }
 
-// Observations calls f with each observation, in order of ID, against a grant that is
-// recorded in the journal. o is reused between calls: its maps and slices are new, and may
+func (f Fields) columns() string {
+	switch f {
+	case Complete:
+		return publicationColumns + ", " + otherColumns + ", batch"
+	case ForClassing:
+		return publicationColumns + ", name_cited, observers, batch"
+	}
+	return publicationColumns
+}
+
+// Observations calls f with each observation that was not withdrawn, in order of ID, against a
+// grant that is recorded in the journal. o is reused between calls: its maps and slices are new, and may
 // be kept. It sees the vault as it was when it began; an error of f ends it and is returned
 // as it is. A grant that does not say who and why is Forbidden.
 func (db *DB) Observations(ctx context.Context, g disclosure.Grant, what Fields, f func(o *observation.Observation) error) (err error) {
@@ -37,79 +52,93 @@ func (db *DB) Observations(ctx context.Context, g disclosure.Grant, what Fields,
 		fault.Wrap(&err, "vault.Observations")
 		return err
 	}
-	n, err := db.scan(ctx, what, f)
+	n, err := db.scan(ctx, what, "", f)
 	if jerr := db.endRecord(ctx, entry, n, err); err == nil {
 		err = jerr
 	}
 	return err
 }
 
-func (db *DB) scan(ctx context.Context, what Fields, f func(o *observation.Observation) error) (n int, err error) {
-	fail := func(err error) (int, error) {
-		err = interrupted(ctx, classify(err))
-		fault.Wrap(&err, "vault.Observations")
-		return n, err
-	}
-	conn, err := db.dialect.scan(ctx, db.path)
-	if err != nil {
-		return fail(err)
-	}
-	defer conn.Close()
-	columns := publicationColumns
-	if what == Complete {
-		columns += ", " + otherColumns
-	}
-	s, _, err := conn.PrepareTransient(`SELECT ` + columns + ` FROM observation ORDER BY id`)
-	if err != nil {
-		return fail(err)
-	}
-	defer s.Finalize()
-	d := decoder{s: s, words: map[string]string{}}
-	o := observation.Observation{CountMin: -1, CountMax: -1}
-	for {
-		more, err := s.Step()
-		if err != nil {
-			return fail(err)
+// scan reads observations: those of where, "" for all that live.
+func (db *DB) scan(ctx context.Context, what Fields, where string, f func(o *observation.Observation) error) (n int, err error) {
+	var sources []string
+	var source map[int64]int64 // of batches
+	if what != ForPublication {
+		if sources, source, err = db.batchSources(ctx); err != nil {
+			return 0, err
 		}
-		if !more {
-			return n, nil
-		}
-		d.publication(&o)
-		if what == Complete {
-			if err := d.other(&o); err != nil {
-				return fail(err)
+	}
+	if where == "" {
+		where = `WHERE withdrawn IS NULL`
+	}
+	return db.scanText(ctx, `SELECT `+what.columns()+` FROM observation `+where+` ORDER BY id`,
+		func(d *decoder, o *observation.Observation) error {
+			switch what {
+			case ForPublication:
+				return nil
+			case Complete:
+				if err := d.other(o); err != nil {
+					return err
+				}
+			case ForClassing:
+				o.NameCited, o.Observers = d.word(), d.word()
 			}
+			o.Source = ""
+			if i, known := source[d.int()]; known {
+				o.Source = sources[i]
+			}
+			return nil
+		}, f)
+}
+
+// scanText reads a query whose first columns are publicationColumns, and the others by rest.
+func (db *DB) scanText(ctx context.Context, text string, rest func(d *decoder, o *observation.Observation) error,
+	f func(o *observation.Observation) error) (n int, err error) {
+	d := decoder{words: map[string]string{}}
+	o := observation.Observation{CountMin: -1, CountMax: -1}
+	var enough error // of f
+	err = db.dialect.scan(ctx, "vault", text, func(s row) error {
+		d.s = s
+		d.publication(&o)
+		if err := rest(&d, &o); err != nil {
+			return err
 		}
 		n++
-		if err := f(&o); err != nil {
-			return n, err
-		}
+		enough = f(&o)
+		return enough
+	})
+	if enough != nil {
+		return n, enough
 	}
+	if err != nil {
+		err = interrupted(ctx, classify(err))
+		fault.Wrap(&err, "vault.Observations")
+	}
+	return n, err
 }
 
 // Classed is the outcome of classing one observation again.
 type Classed struct {
-	ID    int64
-	CdRef taxon.CdRef
-	Level sensitivity.Level
-	List  string
-	Held  observation.Hold
+	ID             int64
+	CdRef          taxon.CdRef
+	Level          sensitivity.Level
+	List           string
+	Held           observation.Hold
+	Consent        string
+	ConsentDefault bool
 }
 
-// reclassText touches only rows whose class is another.
-const reclassText = `UPDATE observation SET cd_ref = $2, sensitivity = $3, sensitivity_list = $4, held = $5
-	WHERE id = $1 AND (cd_ref IS DISTINCT FROM $2 OR sensitivity IS DISTINCT FROM $3
-		OR sensitivity_list IS DISTINCT FROM $4 OR held IS DISTINCT FROM $5)`
-
-// Reclass stores new classes (after a reference changed), in one transaction, and returns
-// how many observations have another class than before. rows may come from Observations.
+// Reclass stores new classes (after a reference or a choice changed), in one transaction, and
+// returns how many observations have another class than before; the former ones are kept.
+// rows may come from Observations. A withdrawn observation keeps the class it had.
 func (db *DB) Reclass(ctx context.Context, rows iter.Seq2[Classed, error]) (changed int, err error) {
 	defer fault.Wrap(&err, "vault.Reclass")
 	err = db.tx(ctx, func(b *bulk) error {
-		s, err := b.statement(reclassText)
+		run, err := b.beginRun()
 		if err != nil {
 			return err
 		}
+		var t touched
 		for c, err := range rows {
 			if err != nil {
 				return err
@@ -117,21 +146,100 @@ func (db *DB) Reclass(ctx context.Context, rows iter.Seq2[Classed, error]) (chan
 			if int(c.Held) > 4 {
 				return fault.Say(fault.Invalid, "vault.bad_row", "held")
 			}
-			v := values{s: s}
-			v.int(c.ID)
-			v.code(int64(c.CdRef))
-			v.int(int64(c.Level))
-			v.text(c.List)
-			v.text(holdCodes()[c.Held])
-			if err := run(s); err != nil {
+			other, err := b.classAgain(c, cause{run: run}, &t)
+			if err != nil {
 				return err
 			}
-			changed += b.conn.Changes()
+			if other {
+				changed++
+			}
 		}
-		return ctx.Err()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return b.endRun(run, changed, &t)
 	})
 	if err != nil {
 		return 0, err
 	}
 	return changed, nil
+}
+
+func (b *bulk) beginRun() (run int64, err error) {
+	if run, err = b.id("class run"); err != nil {
+		return 0, err
+	}
+	generation, err := b.counter("generation")
+	if err != nil {
+		return 0, err
+	}
+	_, err = b.exec(`INSERT INTO class_run (id, started_at, generation, changed) VALUES ($1, $2, $3, 0)`, run, now(), generation)
+	return run, err
+}
+
+func (b *bulk) endRun(run int64, changed int, t *touched) error {
+	if changed == 0 { // nothing refers to it
+		_, err := b.exec(`DELETE FROM class_run WHERE id = $1`, run)
+		return err
+	}
+	if _, err := b.exec(`UPDATE class_run SET changed = $2 WHERE id = $1`, run, changed); err != nil {
+		return err
+	}
+	next, err := b.counter("next observation")
+	if err != nil {
+		return err
+	}
+	if _, _, err := b.findTwins(t, next); err != nil {
+		return err
+	}
+	return b.changed()
+}
+
+// classAgain stores the class of one observation when it is another, with the former one, but
+// for rows that were never classed; a new taxon makes it another twin.
+func (b *bulk) classAgain(c Classed, why cause, t *touched) (changed bool, err error) {
+	var was Classed
+	var held string
+	o := observation.Observation{}
+	live := false
+	err = b.rows(`SELECT `+classNames+`, cd_ref, presence, date_start, date_end, date_precision, observers FROM observation
+		WHERE id = $1 AND withdrawn IS NULL`, []any{c.ID}, func(s row) error {
+		live = true
+		was = Classed{ID: c.ID, CdRef: taxon.CdRef(s.ColumnInt64(0)), Level: sensitivity.Level(s.ColumnInt64(1)), List: s.ColumnText(2),
+			Held: c.Held, Consent: s.ColumnText(4), ConsentDefault: s.ColumnInt64(5) != 0}
+		held = s.ColumnText(3)
+		o = keyFields(s, 6)
+		return nil
+	})
+	if err != nil || !live || was == c && held == holdCodes()[c.Held] {
+		return false, err
+	}
+	if held != holdCodes()[observation.Unclassed] {
+		if err := b.rememberClass(was, held, why); err != nil {
+			return false, err
+		}
+	}
+	o.CdRef = c.CdRef
+	key := twinKey(&o, nil)
+	if _, err := b.exec(`UPDATE observation SET cd_ref = $2, sensitivity = $3, sensitivity_list = $4, held = $5, consent = $6,
+		consent_default = $7, twin_key = $8 WHERE id = $1`, c.ID, nullCode(c.CdRef), int(c.Level), null(c.List),
+		null(holdCodes()[c.Held]), null(c.Consent), nullCode(flag(c.ConsentDefault)), nullCode(key)); err != nil {
+		return false, err
+	}
+	if was.CdRef != c.CdRef {
+		t.add(c.ID)
+	}
+	return true, nil
+}
+
+func (b *bulk) rememberClass(was Classed, held string, why cause) error {
+	id, err := b.id("class")
+	if err != nil {
+		return err
+	}
+	_, err = b.exec(`INSERT INTO observation_class (observation, id, class_run, batch, replaced_at, cd_ref, sensitivity,
+		sensitivity_list, held, consent, consent_default) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		was.ID, id, nullCode(why.run), nullCode(why.batch), now(), nullCode(was.CdRef), int(was.Level), null(was.List),
+		null(held), null(was.Consent), nullCode(flag(was.ConsentDefault)))
+	return err
 }

@@ -25,13 +25,22 @@ var migrations embed.FS
 // readers is the size of the read pool: each connection has its own cache.
 const readers = 4
 
-// Open opens the vault at a path of a SQLite file, creating and migrating it as needed. The
-// file is readable by its owner only. A vault made by a newer program is refused (Conflict),
-// as is a file that is something else (Invalid).
-func Open(ctx context.Context, path string) (_ *DB, err error) {
+// Open opens the vault at an address, the path of a SQLite file or the URL of a PostgreSQL
+// database (postgres://…), creating and migrating it as needed. The file is readable by its owner
+// only. A vault made by a newer program is refused (Conflict), as is a file or a database that
+// is something else (Invalid).
+func Open(ctx context.Context, address string) (_ *DB, err error) {
 	defer fault.Wrap(&err, "vault.Open")
-	d := sqliteDialect()
-	db := &DB{dialect: d, path: path, writing: make(chan struct{}, 1)}
+	d, err := dialectOf(address)
+	if err != nil {
+		return nil, err
+	}
+	release, err := d.prepare(ctx)
+	if err != nil {
+		return nil, interrupted(ctx, err)
+	}
+	defer release()
+	db := &DB{dialect: d, address: address, writing: make(chan struct{}, 1)}
 	opened := []*sql.DB{}
 	defer func() {
 		if err != nil {
@@ -40,39 +49,27 @@ func Open(ctx context.Context, path string) (_ *DB, err error) {
 			}
 		}
 	}()
-	handle := func(path string, connections int, readOnly bool) (*sql.DB, error) {
-		h, err := d.open(path, connections, readOnly)
-		if err == nil {
-			opened = append(opened, h)
+	for _, h := range []struct {
+		to          **sql.DB
+		set         string
+		connections int
+		readOnly    bool
+	}{{&db.write, "vault", 1, false}, {&db.journal, "journal", 1, false}, {&db.register, "register", 1, false}, {&db.read, "vault", readers, true}} {
+		if *h.to, err = d.open(h.set, h.connections, h.readOnly); err != nil {
+			return nil, classify(err)
 		}
-		return h, classify(err)
-	}
-	journal, register := d.journalPath(path), d.registerPath(path)
-	for _, p := range []string{path, journal, register} {
-		if err := d.prepare(p); err != nil {
+		opened = append(opened, *h.to)
+		if h.readOnly {
+			continue
+		}
+		if err := migrate(ctx, d, *h.to, h.set); err != nil {
 			return nil, err
 		}
 	}
-	if db.write, err = handle(path, 1, false); err != nil {
-		return nil, err
-	}
-	if err := migrate(ctx, d, db.write, "vault"); err != nil {
-		return nil, err
-	}
-	if db.journal, err = handle(journal, 1, false); err != nil {
-		return nil, err
-	}
-	if err := migrate(ctx, d, db.journal, "journal"); err != nil {
-		return nil, err
-	}
-	if db.register, err = handle(register, 1, false); err != nil {
-		return nil, err
-	}
-	if err := migrate(ctx, d, db.register, "register"); err != nil {
-		return nil, err
-	}
-	if db.read, err = handle(path, readers, true); err != nil {
-		return nil, err
+	if d.extra != "" {
+		if err := migrate(ctx, d, db.write, d.extra); err != nil {
+			return nil, err
+		}
 	}
 	return db, nil
 }
@@ -96,7 +93,7 @@ func migrateOnce(ctx context.Context, d *dialect, db *sql.DB, set string) error 
 		return err
 	}
 	p, err := goose.NewProvider(d.goose, db, nil, goose.WithGoMigrations(steps...),
-		goose.WithDisableGlobalRegistry(true), goose.WithTableName("schema_version"), goose.WithLogger(goose.NopLogger()))
+		goose.WithDisableGlobalRegistry(true), goose.WithTableName(versionTable(d, set)), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return classify(err)
 	}
@@ -112,6 +109,15 @@ func migrateOnce(ctx context.Context, d *dialect, db *sql.DB, set string) error 
 	}
 	_, err = p.Up(ctx)
 	return classify(err)
+}
+
+// versionTable names the table that says which steps of a set were run. The steps of one
+// engine alone are counted apart from those of all, beside them.
+func versionTable(d *dialect, set string) string {
+	if set == d.extra {
+		return "schema_version_" + set
+	}
+	return "schema_version"
 }
 
 // readMigrations turns each file NNNN_name.sql into a step that sends its statements one
@@ -134,8 +140,8 @@ func readMigrations(d *dialect, set string) ([]*goose.Migration, error) {
 			return nil, fmt.Errorf("migration %s: %w", e.Name(), err)
 		}
 		sum := sha256.Sum256(text)
-		statements := append(strings.SplitAfter(d.schema.Replace(string(text)), ";\n"),
-			d.schema.Replace("CREATE TABLE IF NOT EXISTS schema_file (name TEXT NOT NULL PRIMARY KEY, sha256 TEXT NOT NULL) /* strict */"),
+		statements := append(splitStatements(d.schema(string(text))),
+			d.schema("CREATE TABLE IF NOT EXISTS schema_file (name TEXT NOT NULL PRIMARY KEY, sha256 TEXT NOT NULL) /* strict */"),
 			"INSERT INTO schema_file (name, sha256) VALUES ('"+e.Name()+"', '"+hex.EncodeToString(sum[:])+"')", d.mark)
 		steps = append(steps, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			for _, s := range statements {
@@ -152,19 +158,31 @@ func readMigrations(d *dialect, set string) ([]*goose.Migration, error) {
 	return steps, nil
 }
 
-// Check reads the whole vault and reports damage: a broken file, a row that refers to
-// nothing (Internal). It takes minutes on a large one.
+// splitStatements cuts a text at the semicolons that end a line, but those of a function's body.
+func splitStatements(text string) (list []string) {
+	whole := ""
+	for _, part := range strings.SplitAfter(text, ";\n") {
+		if whole += part; strings.Count(whole, "$$")%2 == 0 {
+			list, whole = append(list, whole), ""
+		}
+	}
+	return append(list, whole)
+}
+
+// Check reads the whole vault, its register and its journal, and reports damage: a broken file, a
+// row that refers to nothing (Internal). It takes minutes on a large one.
 func (db *DB) Check(ctx context.Context) (err error) {
 	defer fault.Wrap(&err, "vault.Check")
-	for _, text := range db.dialect.verify {
-		for found, err := range query(ctx, db, "verify", text, func() func(*sql.Rows, *string) error {
-			return func(rows *sql.Rows, s *string) error { return rows.Scan(s) }
-		}) {
+	for _, set := range copySets() {
+		for _, text := range db.dialect.verify[set] {
+			err := db.dialect.scan(ctx, set, text, func(s row) error {
+				if found := s.ColumnText(0); found != "ok" {
+					return fault.Say(fault.Internal, "vault.damaged").Because(errors.New(found))
+				}
+				return nil
+			})
 			if err != nil {
-				return err
-			}
-			if found != "ok" {
-				return fault.Say(fault.Internal, "vault.damaged").Because(errors.New(found))
+				return interrupted(ctx, classify(err))
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"database/sql"
 	"iter"
 	"time"
 
@@ -162,19 +163,82 @@ func (b *bulk) saveReference(r Reference, scope string) error {
 	return err
 }
 
-// Generation is a number that grows with every change of references that classing depends on
-// (names, withdrawn codes, sensitivity, areas). Classed returns the generation at which
-// observations were last classed as a whole.
+// Generation is a number that grows with every change of what classing depends on: references
+// (names, withdrawn codes, sensitivity, areas) and, in the register, the observers' choices and
+// the decisions about names.
+// Classed returns the generation at which observations were last classed as a whole.
 func (db *DB) Generation(ctx context.Context) (current, classed int64, err error) {
 	defer fault.Wrap(&err, "vault.Generation")
-	err = db.read.QueryRowContext(ctx, `SELECT
+	if err := db.read.QueryRowContext(ctx, `SELECT
 		COALESCE((SELECT value FROM counter WHERE name = 'generation'), 0),
-		COALESCE((SELECT value FROM counter WHERE name = 'classed'), 0)`).Scan(&current, &classed)
-	return current, classed, classify(err)
+		COALESCE((SELECT value FROM counter WHERE name = 'classed'), 0)`).Scan(&current, &classed); err != nil {
+		return 0, 0, interrupted(ctx, classify(err))
+	}
+	err = db.registerRows(ctx, `SELECT value FROM register_counter WHERE name = $1`, []any{registerGeneration}, func(rows *sql.Rows) error {
+		var decided int64
+		err := rows.Scan(&decided)
+		current += decided
+		return err
+	})
+	return current, classed, err
 }
 
-// SetClassed records that every observation is classed as of generation g.
-func (db *DB) SetClassed(ctx context.Context, g int64) (err error) {
+// SetClassed records that every observation is classed as of generation g, unless a batch whose
+// rows were classed with older references came since Behind gave behind: publishing then goes on
+// asking for another classing.
+func (db *DB) SetClassed(ctx context.Context, g, behind int64) (err error) {
 	defer fault.Wrap(&err, "vault.SetClassed")
-	return db.tx(ctx, func(b *bulk) error { return b.setCounter("classed", g) })
+	return db.tx(ctx, func(b *bulk) error { return b.setUnlessBehind("classed", g, behind) })
+}
+
+func (b *bulk) setUnlessBehind(name string, value, behind int64) error {
+	now, err := b.counter("behind")
+	if err != nil || now != behind {
+		return err
+	}
+	return b.setCounter(name, value)
+}
+
+// Behind counts the batches committed so far whose rows were classed with older references than
+// were in force at their end: to be read before a classing, for SetClassed.
+func (db *DB) Behind(ctx context.Context) (n int64, err error) {
+	defer fault.Wrap(&err, "vault.Behind")
+	err = db.read.QueryRowContext(ctx, `SELECT COALESCE((SELECT value FROM counter WHERE name = 'behind'), 0)`).Scan(&n)
+	return n, interrupted(ctx, classify(err))
+}
+
+// ClassedAt tells the generation that the rows of the batch were classed with. An import reads
+// its references before it begins, and a classing may have gone by since: what was classed
+// then is no longer, and places are found again too.
+func (b *Batch) ClassedAt(ctx context.Context, generation int64) (err error) {
+	defer fault.Wrap(&err, "vault.ClassedAt (batch %d)", b.info.ID)
+	current, _, err := b.db.Generation(ctx)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.ended(); err != nil {
+		return err
+	}
+	classed, err := b.b.counter("classed")
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	if b.existing == 0 || classed > generation { // all that the vault has is of this batch, or what it says no longer holds
+		if err := b.b.setCounter("classed", generation); err != nil {
+			return interrupted(ctx, err)
+		}
+	}
+	if generation >= current {
+		return nil
+	}
+	if err := b.b.setCounter("placed", 0); err != nil {
+		return interrupted(ctx, err)
+	}
+	n, err := b.b.counter("behind")
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	return interrupted(ctx, b.b.setCounter("behind", n+1))
 }

@@ -15,13 +15,19 @@ import (
 // decided survives an import rolled back, and is applied by the next one or by Reclass.
 
 // inRegister runs f in one short write transaction of the register, committed when f returns
-// no error. f must not do long work: other forms wait.
+// no error. One at a time, so that what f reads is still true when it writes: f must not do
+// long work, other forms wait.
 func (db *DB) inRegister(ctx context.Context, f func(tx *sql.Tx) error) error {
 	tx, err := db.register.BeginTx(ctx, nil)
 	if err != nil {
 		return interrupted(ctx, classify(err))
 	}
 	defer tx.Rollback()
+	if alone := db.dialect.form; alone != nil {
+		if err := alone(ctx, tx); err != nil {
+			return interrupted(ctx, classify(err))
+		}
+	}
 	if err := f(tx); err != nil {
 		return interrupted(ctx, classify(err))
 	}

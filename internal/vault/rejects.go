@@ -37,27 +37,38 @@ func (b *Batch) Reject(ctx context.Context, r Reject) (err error) {
 	return interrupted(ctx, err)
 }
 
-// Rejects returns the rejected rows of a batch (0: of every file's latest batch), in order
-// of batch and line.
-func (db *DB) Rejects(ctx context.Context, batch int64) (list []Reject, err error) {
-	defer fault.Wrap(&err, "vault.Rejects(%d)", batch)
+// EachReject calls f with each rejected row of a batch (0: of every file's latest batch), in
+// order of batch and line, until f returns an error, which it returns. It holds one row.
+func (db *DB) EachReject(ctx context.Context, batch int64, f func(*Reject) error) (err error) {
+	defer fault.Wrap(&err, "vault.EachReject(%d)", batch)
 	rows, err := db.read.QueryContext(ctx, `SELECT batch, line, COALESCE(content, ''), findings FROM reject
 		WHERE batch = $1 OR ($1 = 0 AND batch IN (SELECT MAX(id) FROM batch GROUP BY file))
 		ORDER BY batch, line, number`, batch)
 	if err != nil {
-		return nil, classify(err)
+		return interrupted(ctx, classify(err))
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var r Reject
 		var findings string
 		if err := rows.Scan(&r.Batch, &r.Line, &r.Row, &findings); err != nil {
-			return nil, classify(err)
+			return classify(err)
 		}
 		if err := json.Unmarshal([]byte(findings), &r.Findings); err != nil {
-			return nil, err
+			return err
 		}
-		list = append(list, r)
+		if err := f(&r); err != nil {
+			return err
+		}
 	}
-	return list, classify(rows.Err())
+	return interrupted(ctx, classify(rows.Err()))
+}
+
+// Rejects returns what EachReject gives, for a few rows.
+func (db *DB) Rejects(ctx context.Context, batch int64) (list []Reject, err error) {
+	err = db.EachReject(ctx, batch, func(r *Reject) error {
+		list = append(list, *r)
+		return nil
+	})
+	return list, err
 }

@@ -1,6 +1,16 @@
 package vault
 
-import "zombiezen.com/go/sqlite"
+// cell is the storage class of one column of a row.
+type cell uint8
+
+// The classes, which SQLite and PostgreSQL share.
+const (
+	nullCell cell = iota
+	integerCell
+	floatCell
+	textCell
+	blobCell
+)
 
 // row is the current row of a query, read by column number from 0. NULL reads as 0, "" or
 // nothing. It is good until the next row.
@@ -11,7 +21,7 @@ type row interface {
 	// ColumnBytes copies as much as fits and returns how much that is.
 	ColumnBytes(i int, into []byte) int
 	ColumnLen(i int) int
-	ColumnType(i int) sqlite.ColumnType
+	ColumnType(i int) cell
 }
 
 // binder takes the parameters of a statement, by number from 1.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 
 	"github.com/google/uuid"
-	"zombiezen.com/go/sqlite"
 
 	"garrigue/internal/civil"
 	"garrigue/internal/dataset"
@@ -41,7 +40,7 @@ func (d *decoder) code() []byte {
 
 // unless reads an integer whose NULL stands for unknown.
 func (d *decoder) unless(unknown int64) int64 {
-	if v := d.int(); v != 0 || d.s.ColumnType(d.n-1) != sqlite.TypeNull {
+	if v := d.int(); v != 0 || d.s.ColumnType(d.n-1) != nullCell {
 		return v
 	}
 	return unknown
@@ -173,6 +172,8 @@ func (d *decoder) publication(o *observation.Observation) {
 			}
 		}
 	}
+	o.Consent = d.word()
+	o.ConsentDefault = d.int() != 0
 }
 
 // other reads otherColumns, after publication.

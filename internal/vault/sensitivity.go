@@ -42,11 +42,10 @@ func (db *DB) PutSensitivity(ctx context.Context, ref Reference, lists []sensiti
 				return fault.Say(fault.Invalid, "vault.unknown_list", r.List)
 			}
 			numbers[r.List] = n + 1
-			_, err := b.exec(`INSERT INTO sensitivity_rule (list, number, cd_nom, level, department, years, bio_status,
+			return b.later(`INSERT INTO sensitivity_rule (list, number, cd_nom, level, department, years, bio_status,
 				behaviour, condition) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 				r.List, n, int64(r.CdNom), int(r.Level), null(r.Department), r.Years, null(r.BioStatus),
 				null(r.Behaviour), null(r.Condition))
-			return err
 		}, nil
 	})
 }

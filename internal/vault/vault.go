@@ -22,7 +22,7 @@ import (
 // DB is an open vault. Its methods may be called from several goroutines.
 type DB struct {
 	dialect *dialect
-	path    string
+	address string
 	write   *sql.DB // one connection
 	read    *sql.DB // a small pool
 	journal *sql.DB // one connection, on a file of its own

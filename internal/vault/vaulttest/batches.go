@@ -186,44 +186,6 @@ func testSameKeyTwice(t *testing.T, open func(t *testing.T) *vault.DB) {
 	}
 }
 
-func testKnownUUID(t *testing.T, open func(t *testing.T) *vault.DB) {
-	db := open(t)
-	d := someDataset(t, db)
-	var many []*observation.Observation
-	for i := range 200 {
-		many = append(many, row(d, fmt.Sprint("k", i), i))
-	}
-	importRows(t, db, many...)
-	taken, free := many[7].IDSinp, uuid.MustParse("00000000-0000-7000-8000-000000000001")
-	b := must(db.Begin(t.Context(), vault.BatchInfo{}))(t)
-	defer b.Rollback()
-	for round := range 60 { // by index first, then in memory
-		for _, c := range []struct {
-			id   uuid.UUID
-			key  string
-			want bool
-		}{{taken, "k7", false}, {taken, "k8", true}, {taken, "new", true}, {free, "new", false}, {uuid.Nil, "k1", false}} {
-			if got := b.KnownUUID(c.id, d, c.key); got != c.want {
-				t.Fatalf("round %d: KnownUUID(%s, %s) = %v", round, c.id, c.key, got)
-			}
-		}
-	}
-	if !b.KnownUUID(taken, d+1, "k7") {
-		t.Error("the same key in another dataset is another key")
-	}
-	fresh := row(d, "fresh", 1)
-	must(b.Put(t.Context(), fresh))(t)
-	if !b.KnownUUID(fresh.IDSinp, d, "other") || b.KnownUUID(fresh.IDSinp, d, "fresh") {
-		t.Error("rows of this batch count")
-	}
-	moved := row(d, "k7", 7)
-	moved.IDSinp = free
-	must(b.Put(t.Context(), moved))(t)
-	if b.KnownUUID(taken, d, "new") || !b.KnownUUID(free, d, "new") {
-		t.Error("an identifier given up is free, the new one is taken")
-	}
-}
-
 // testLarge goes past the sizes at which a batch changes its ways: keys in memory, indexes
 // built again at the end.
 func testLarge(t *testing.T, open func(t *testing.T) *vault.DB) {
@@ -240,9 +202,6 @@ func testLarge(t *testing.T, open func(t *testing.T) *vault.DB) {
 				o.Comment = comment
 			}
 			outcomes[must(b.Put(ctx, o))(t)]++
-		}
-		if !b.KnownUUID(row(d, "large 5", 5).IDSinp, d, "x") {
-			t.Error("identifier not known")
 		}
 		must(b.Commit(ctx, vault.BatchInfo{}))(t)
 		return outcomes
@@ -335,5 +294,53 @@ func testRejects(t *testing.T, open func(t *testing.T) *vault.DB) {
 	}
 	if time.Since(third.Started) > time.Hour {
 		t.Errorf("started %v", third.Started)
+	}
+}
+
+// testExpect: rows whose keys were announced become what they become without.
+func testExpect(t *testing.T, open func(t *testing.T) *vault.DB) {
+	db, ctx := open(t), t.Context()
+	d := someDataset(t, db)
+	var before []*observation.Observation
+	for i := range 600 {
+		before = append(before, row(d, fmt.Sprint("k", i), i))
+	}
+	importRows(t, db, before...)
+	b := must(db.Begin(ctx, vault.BatchInfo{}))(t)
+	defer b.Rollback()
+	must(b.Withdraw(ctx, d, "k1"))(t)
+	nul := "nul\x00"
+	var keys []vault.Key
+	for i := range 300 { // more than one statement
+		keys = append(keys, vault.Key{Dataset: d, SourceKey: fmt.Sprint("k", i)})
+	}
+	for _, k := range []string{"new", nul, "never"} {
+		keys = append(keys, vault.Key{Dataset: d, SourceKey: k})
+	}
+	check(t, b.Expect(ctx, keys))
+	put := func(key string, n int, comment string, want vault.Outcome) {
+		t.Helper()
+		o := row(d, key, n)
+		o.Comment = comment
+		if out := must(b.Put(ctx, o))(t); out != want {
+			t.Errorf("%q: outcome %d, want %d", key, out, want)
+		}
+	}
+	put("k0", 0, "", vault.Unchanged)
+	put("k1", 1, "", vault.Returned)
+	put("k299", 299, "changed", vault.Updated)
+	put("k299", 299, "changed", vault.Unchanged) // what was expected is no longer so
+	put("k500", 500, "", vault.Unchanged)        // not announced
+	put("new", 1, "", vault.Created)
+	put("new", 1, "", vault.Unchanged)
+	put(nul, 2, "", vault.Created)
+	put(nul, 2, "", vault.Unchanged)
+	if out := must(b.Withdraw(ctx, d, "k2"))(t); out != vault.Withdrawn {
+		t.Errorf("withdrawal: outcome %d", out)
+	}
+	put("k2", 2, "", vault.Returned)
+	must(b.Commit(ctx, vault.BatchInfo{}))(t)
+	if n := count(t, db); n != 602 {
+		t.Errorf("%d rows", n)
 	}
 }

@@ -103,13 +103,13 @@ func testEnded(t *testing.T, open func(t *testing.T) *vault.DB) {
 	check(t, b.Rollback())
 	_, put := b.Put(ctx, row(d, "a", 1))
 	_, commit := b.Commit(ctx, vault.BatchInfo{})
-	for name, err := range map[string]error{"Put": put, "Commit": commit, "Reject": b.Reject(ctx, vault.Reject{})} {
+	_, withdraw := b.Withdraw(ctx, d, "a")
+	_, missing := b.Missing(ctx)
+	for name, err := range map[string]error{"Put": put, "Commit": commit, "Reject": b.Reject(ctx, vault.Reject{}), "Withdraw": withdraw,
+		"Missing": missing, "WithdrawMissing": b.WithdrawMissing(ctx, vault.Missing{}), "Keep": b.Keep(ctx, d, "a")} {
 		if !fault.Is(err, fault.Conflict) {
 			t.Errorf("%s after the end: %v", name, err)
 		}
-	}
-	if b.KnownUUID(uuid.New(), d, "a") {
-		t.Error("KnownUUID after the end")
 	}
 }
 

@@ -209,7 +209,7 @@ func testGeneration(t *testing.T, open func(t *testing.T) *vault.DB) {
 			t.Errorf("step %d: the same content again changed the generation", i)
 		}
 	}
-	check(t, db.SetClassed(ctx, 3))
+	check(t, db.SetClassed(ctx, 3, 0))
 	if _, classed, err := db.Generation(ctx); err != nil || classed != 3 {
 		t.Errorf("classed %d, %v", classed, err)
 	}

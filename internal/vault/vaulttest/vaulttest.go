@@ -19,8 +19,8 @@ import (
 	"garrigue/internal/vault"
 )
 
-// Run runs the suite. place returns the address of a vault that does not exist yet, each
-// time another one. The suite starts the test binary again in a child process that it kills:
+// Run runs the suite. place returns the address of a vault that is empty or does not exist
+// yet, each time another one. The suite starts the test binary again in a child process that it kills:
 // the test that calls Run must do nothing before it, and have no parent test.
 func Run(t *testing.T, place func(t *testing.T) string) {
 	if child(t) {
@@ -32,20 +32,25 @@ func Run(t *testing.T, place func(t *testing.T) string) {
 		test func(t *testing.T, open func(t *testing.T) *vault.DB)
 	}{
 		{"references", testReferences}, {"names merge", testNames}, {"withdrawn and statuses", testWithdrawnStatuses},
+		{"whole versions and codes", testVersionsCodes}, {"decisions about names", testDecisions},
 		{"sensitivity", testSensitivity}, {"areas", testAreas}, {"generation", testGeneration},
 		{"datasets", testDatasets}, {"datasets in a batch", testDatasetsInBatch},
 		{"round trip", testRoundTrip}, {"outcomes", testOutcomes}, {"class alone", testClassAlone},
-		{"history", testHistory}, {"keys", testKeys}, {"same key twice", testSameKeyTwice},
-		{"known UUID", testKnownUUID}, {"large second batch", testLarge}, {"bad rows", testBadRows},
+		{"history", testHistory}, {"keys", testKeys}, {"same key twice", testSameKeyTwice}, {"expected keys", testExpect},
+		{"withdrawal", testWithdrawal}, {"complete file", testComplete},
+		{"whose withdrawal", testWhoseWithdrawal}, {"cut dataset", testCutDataset}, {"classed at", testClassedAt}, {"class history", testClassHistory}, {"twins", testTwins}, {"twins again", testTwinsAgain}, {"consent", testConsent},
+		{"large second batch", testLarge}, {"bad rows", testBadRows},
 		{"isolation", testIsolation}, {"rollback", testRollback}, {"cancel", testCancel}, {"ended", testEnded},
 		{"second importer", testSecondImporter}, {"concurrent readers", testReaders},
 		{"batches and rejects", testRejects}, {"grants", testGrants}, {"publication fields", testFields},
-		{"reclass", testReclass},
+		{"mappings", testMappings}, {"reclass", testReclass}, {"source runs", testSourceRuns}, {"loading", testLoading}, {"places", testPlaces},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open) })
 	}
 	t.Run("reopen", func(t *testing.T) { testReopen(t, place) })
 	t.Run("two processes", func(t *testing.T) { testTwoHandles(t, place) })
+	t.Run("waiting", func(t *testing.T) { testWaiting(t, place) })
+	t.Run("numbers", func(t *testing.T) { testNumbers(t, place) })
 	t.Run("kill", func(t *testing.T) { testKill(t, place) })
 }
 
