@@ -78,6 +78,17 @@ type File struct {
 	Dataset      string
 	Organisation string
 	Complete     bool
+	// Imported, when not nil, is called once the file was imported, or refused: it puts the
+	// file where it belongs. It is not called when the import may succeed at another time (an
+	// interruption, a full disk): the file then stays for the next run.
+	Imported func(Outcome) error
+}
+
+// Outcome is what became of a file.
+type Outcome struct {
+	Refused string // the sentence that refuses the file, "" when it was imported
+	// Rejects, when not nil, writes the rows that were refused into a file.
+	Rejects func(path string) error
 }
 
 // Result is what a run brought. State is to be kept once every file has been imported, and
@@ -86,6 +97,10 @@ type Result struct {
 	Files     []File
 	Unchanged bool // the source says nothing is new
 	State     State
+	Bytes     int64  // that travelled in this run
+	Notes     []Note // what people should know of this run
+	// Final, when not nil, gives the State to keep after the files' Imported were called.
+	Final func() (State, error)
 	// Done, when not nil, is called once every file was imported and State kept: it removes or
 	// moves what is no longer needed.
 	Done func() error
