@@ -11,6 +11,7 @@ package demo
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -40,6 +41,7 @@ const defaultObservations = 100_000
 // Options says what to invent and where to put it.
 type Options struct {
 	Dir          string // instance directory; created
+	Vault        string // address of the vault; "": Dir/vault.sqlite
 	Observations int    // 0: 100,000
 	Seed         uint64 // 0: the demo everybody sees
 	Reference    string // directory of real references; "": the fictional territory
@@ -186,7 +188,7 @@ func (o *Options) report(step string) func(done, total int64) {
 }
 
 // Build generates the files, loads the references, imports the observations and publishes:
-// the ordinary way, no short cut. The vault is Dir/vault.sqlite, the snapshots are in
+// the ordinary way, no short cut. The vault is Vault or Dir/vault.sqlite, the snapshots are in
 // Dir/atlas.
 func Build(ctx context.Context, o Options) (res publish.Result, err error) {
 	defer fault.Wrap(&err, "demo.Build")
@@ -195,7 +197,7 @@ func Build(ctx context.Context, o Options) (res publish.Result, err error) {
 	if err != nil {
 		return res, err
 	}
-	db, err := vault.Open(ctx, filepath.Join(o.Dir, "vault.sqlite"))
+	db, err := vault.Open(ctx, cmp.Or(o.Vault, filepath.Join(o.Dir, "vault.sqlite")))
 	if err != nil {
 		return res, err
 	}

@@ -26,7 +26,7 @@ func columns() []string {
 		"obsTechnique", "occStadeDeVie", "occSexe", "occStatutBiologique", "occComportement",
 		"dSPublique", "diffusionNiveauPrecision", "dEEFloutage", "sensiNiveau", "nivVal",
 		"geometrie", "natureObjetGeo", "precision",
-		"codeCommune", "typeInfoGeoCommune", "codeDepartement", "typeInfoGeoDepartement", "codeMaille", "typeInfoGeoMaille",
+		"codeCommune", "typeInfoGeoCommune", "codeDepartement", "typeInfoGeoDepartement", "codeMaille", "typeInfoGeoMaille", "codeEN", "typeInfoGeoEN", "codeME", "typeInfoGeoME",
 		"empriseL93", "attributsAdditionnels"}
 }
 
@@ -49,7 +49,7 @@ func appendRow(line []string, o *observation.Observation, d dataset.Dataset) (_ 
 		count(o.CountMin), count(o.CountMax), o.CountObject, o.CountType,
 		o.Technique, o.LifeStage, o.Sex, o.BioStatus, o.Behaviour,
 		o.Public, o.Diffusion, o.Blurring, code(int64(o.StatedLevel)), code(int64(o.Validation)))
-	if line, err = appendPlace(line, &o.Place); err != nil {
+	if line, err = appendPlace(line, o); err != nil {
 		return nil, false, err
 	}
 	more := ""
@@ -63,7 +63,16 @@ func appendRow(line []string, o *observation.Observation, d dataset.Dataset) (_ 
 	return append(line, more), exact, nil
 }
 
-func appendPlace(line []string, p *observation.Place) ([]string, error) {
+// layer is the area when it is of that kind, a cell of any mesh for NoKind; 0 otherwise.
+func layer(k geo.AreaKey, kind geo.Kind) geo.AreaKey {
+	if k != 0 && (k.Kind() == kind || kind == geo.NoKind && k.Kind().Mesh() > 0) {
+		return k
+	}
+	return 0
+}
+
+func appendPlace(line []string, o *observation.Observation) ([]string, error) {
+	p := &o.Place
 	shape, box := "", ""
 	if p.Georeference == observation.ByGeometry && len(p.Geometry) > 0 {
 		g, err := wkb.Unmarshal(p.Geometry)
@@ -76,13 +85,20 @@ func appendPlace(line []string, p *observation.Place) ([]string, error) {
 		}
 	}
 	line = append(line, shape, p.Nature, code(int64(p.Uncertainty)))
-	for _, kind := range [...]geo.Kind{geo.Commune, geo.Department, geo.NoKind} {
-		k := p.Attached.Kind()
-		if p.Attached != 0 && (k == kind || kind == geo.NoKind && k.Mesh() > 0) {
-			line = append(line, p.Attached.Code(), "1")
+	// The object the record was located on is a georeference (typeInfoGeo 1); those its producer
+	// gave in its stead are not (2).
+	given := [...]geo.AreaKey{layer(p.Attached, geo.Commune), layer(p.Attached, geo.Department), layer(p.Attached, geo.NoKind),
+		layer(p.Attached, geo.NaturalArea), layer(p.Attached, geo.WaterBody)}
+	info := "1"
+	if o.BlurredAtSource() {
+		given[0], given[1], info = p.Commune, p.Department, "2"
+	}
+	for _, k := range given {
+		if k == 0 {
+			line = append(line, "", "")
 			continue
 		}
-		line = append(line, "", "")
+		line = append(line, k.Code(), info)
 	}
 	return append(line, box), nil
 }

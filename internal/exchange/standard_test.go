@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,7 +75,17 @@ func TestRow(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || len(line) != len(columns()) {
 		t.Errorf("%d values for %d columns: %s", len(line), len(columns()), diff)
 	}
-	o.Place.Georeference, o.Place.Geometry = observation.ByGeometry, []byte{1, 2}
+	// Blurred by its producer: the layers given, none of them its place.
+	o.Blurring, o.Place.Georeference, o.Place.Attached = "OUI", observation.ByCell, geo.CellKey(geo.Cell10, 570, 6430)
+	o.Place.Department = geo.AdminKey(geo.Department, "34")
+	if line, _, err = appendRow(nil, o, dataset.Dataset{}); err != nil {
+		t.Fatal(err)
+	}
+	at := func(name string) string { return line[slices.Index(columns(), name)] }
+	if at("codeMaille") != "10kmL93E057N643" || at("typeInfoGeoMaille") != "2" || at("codeDepartement") != "34" || at("typeInfoGeoDepartement") != "2" || at("codeCommune") != "" {
+		t.Errorf("blurred at source: %v", line)
+	}
+	o.Blurring, o.Place.Georeference, o.Place.Geometry = "", observation.ByGeometry, []byte{1, 2}
 	if _, _, err := appendRow(nil, o, dataset.Dataset{}); err == nil || strings.Contains(err.Error(), "Aigle") {
 		t.Errorf("a geometry that is none: %v", err)
 	}

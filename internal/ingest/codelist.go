@@ -21,6 +21,8 @@ type codelist struct {
 	name   string
 	exact  map[string]string // as written in the list
 	folded map[string]string // taxon.Fold of code, label, synonym
+	plural map[string]string // singular of those
+	labels map[string]string // code → label
 }
 
 // readCodelists reads the lists embedded in the program. It fails only on a broken build.
@@ -46,7 +48,7 @@ func readCodelists() (codelists, error) {
 		}
 		for _, r := range rows[1:] {
 			l := all.list(r[0])
-			l.exact[r[1]] = r[1]
+			l.exact[r[1]], l.labels[r[1]] = r[1], r[2]
 			if k := taxon.Fold(r[1]); l.folded[k] == "" {
 				l.folded[k] = r[1]
 			}
@@ -65,16 +67,30 @@ func readCodelists() (codelists, error) {
 			l.folded[k] = r[2]
 		}
 	}
+	for _, l := range all {
+		l.fillPlural()
+	}
 	return all, nil
 }
 
 func (c codelists) list(name string) *codelist {
 	l := c[name]
 	if l == nil {
-		l = &codelist{name: name, exact: map[string]string{}, folded: map[string]string{}}
+		l = &codelist{name: name, exact: map[string]string{}, folded: map[string]string{}, plural: map[string]string{}, labels: map[string]string{}}
 		c[name] = l
 	}
 	return l
+}
+
+// fillPlural indexes what is written by its singular, but for what would stand for two codes.
+func (l *codelist) fillPlural() {
+	for written, code := range l.folded {
+		k := singular(written)
+		if other, ok := l.plural[k]; ok && other != code {
+			code = ""
+		}
+		l.plural[k] = code
+	}
 }
 
 // code returns the code of a value written as code, label or known synonym.
@@ -85,6 +101,10 @@ func (l *codelist) code(v string) (string, bool) {
 	c, ok := l.folded[taxon.Fold(v)]
 	if !ok && strings.HasSuffix(v, ".0") { // a code through a spreadsheet
 		c, ok = l.exact[strings.TrimSuffix(v, ".0")]
+	}
+	if !ok && len(v) > 3 {
+		c = l.plural[singular(taxon.Fold(v))]
+		ok = c != ""
 	}
 	return c, ok
 }

@@ -35,11 +35,15 @@ type span struct {
 // evidence is what the dates of a column tell about their order, counted over the file.
 type evidence struct {
 	iso, named, serial, dayFirst, monthFirst, either, shortYear int
+
+	told *dateOrder // by a person, nil when nobody did
 }
 
 // order decides how a column is read, and whether that was assumed rather than seen.
 func (e *evidence) order() (o dateOrder, assumed bool) {
 	switch {
+	case e.told != nil:
+		return *e.told, false
 	case e.dayFirst > 0 && e.monthFirst > 0:
 		return mixedOrder, false
 	case e.monthFirst > 0:

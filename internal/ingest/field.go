@@ -100,10 +100,52 @@ const (
 	fFormStart
 	fFormStop
 	fForm
+	fVisioUUID
+	fVisioSpecies
+	fCommittees
+	fSecondHand
+	fAnonymous
+	fAdminType
+	fCommuneName
+	fCommuneYear
+	fDepartmentName
+	fDepartmentYear
+	fNaturalAreaType
+	fNaturalAreaVersion
+	fWaterBodyVersion
+	fWaterBodyDate
+	fDeterminationDate
+	fTransformDate
+	fModifiedDate
+	fSensitivityDate
+	fSensitivityRef
+	fSensitivityVersion
+	fTaxrefVersion
+	fObserverOrg
+	fDeterminerOrg
+	fValidator
+	fValidatorOrg
+	fHabitatRef
+	fHabitatVersion
+	fHabitatCode
+	fHabRef
+	fGrouping
+	fGroupingType
+	fAttributeName
+	fAttributeType
+	fAttributeValue
+	fAttributeUnit
+	fKingdom
+	fPhylum
+	fClass
+	fOrder
+	fFamily
+	fGroup
 	nFields
 )
 
 var fieldNames = [nFields]string{
+	fKingdom: "règne", fPhylum: "phylum", fClass: "classe", fOrder: "ordre", fFamily: "famille", fGroup: "groupe taxonomique",
 	fUUID: "idSINPOccTax", fOrigin: "idOrigine", fDatasetUUID: "idSINPJdd", fDatasetName: "jeu de données",
 	fOrganisation: "organismeGestionnaireDonnee", fPresence: "statutObservation", fNameCited: "nomCite",
 	fScientificName: "nom scientifique", fScientificAuthor: "auteur du nom", fGenus: "genre", fSpecificEpithet: "épithète",
@@ -126,6 +168,16 @@ var fieldNames = [nFields]string{
 	fAtlas: "code atlas", fEstimation: "code d’estimation", fHidden: "cachée par l’observateur", fAdminHidden: "cachée par l’administration",
 	fStructured: "commentaire structuré", fStructuredPrivate: "commentaire privé structuré", fPrecisionLabel: "précision du lieu",
 	fBehaviourText: "comportements", fFormStart: "début du formulaire", fFormStop: "fin du formulaire", fForm: "formulaire",
+	fVisioUUID: "identifiant permanent VisioNature", fVisioSpecies: "espèce VisioNature", fCommittees: "comités d’homologation",
+	fSecondHand: "donnée d’un tiers", fAnonymous: "donnée anonyme", fAdminType: "motif de l’administration",
+	fCommuneName: "nomCommune", fCommuneYear: "anneeRef commune", fDepartmentName: "nomDepartement", fDepartmentYear: "anneeRef département",
+	fNaturalAreaType: "typeEN", fNaturalAreaVersion: "versionEN", fWaterBodyVersion: "versionME", fWaterBodyDate: "dateME",
+	fDeterminationDate: "dateDetermination", fTransformDate: "dEEDateTransformation", fModifiedDate: "dEEDateDerniereModification",
+	fSensitivityDate: "sensiDateAttribution", fSensitivityRef: "sensiReferentiel", fSensitivityVersion: "sensiVersionReferentiel", fTaxrefVersion: "versionTAXREF",
+	fObserverOrg: "observateurNomOrganisme", fDeterminerOrg: "determinateurNomOrganisme", fValidator: "validateurIdentite", fValidatorOrg: "validateurNomOrganisme",
+	fHabitatRef: "refHabitat", fHabitatVersion: "versionRefHabitat", fHabitatCode: "codeHabitat", fHabRef: "codeHabRef",
+	fGrouping: "idSINPRegroupement", fGroupingType: "typeRegroupement", fAttributeName: "nomAttribut", fAttributeType: "typeAttribut",
+	fAttributeValue: "valeurAttribut", fAttributeUnit: "uniteAttribut",
 }
 
 // String returns the name shown in reports.

@@ -1,8 +1,11 @@
 package ingest
 
 import (
+	"slices"
 	"sort"
 	"strings"
+
+	"garrigue/internal/geo"
 )
 
 // format is a family of files: which column says what, and how its values are written.
@@ -17,6 +20,10 @@ type format struct {
 	strict bool
 	// byOrigin formats promise that the producer's key is unique in a file.
 	byOrigin bool
+	// values turns what such files write for an attribute into a code of its list.
+	values map[field]map[string]string
+	// only: no column but those of a mapping is taken.
+	only bool
 	// cellFirst: of several attachments the cell is taken (GeoNature's order), else the commune.
 	cellFirst bool
 }
@@ -29,11 +36,14 @@ const (
 	DarwinCore  = "dwc"
 	Archive     = "dwca"
 	VisioNature = "visionature"
+	Described   = "mapping" // told by a person, or proposed by the doctor
+	EBird       = "ebird"
+	ObsOrg      = "observation-org"
 )
 
 // Formats lists the formats an import may be told to read, "auto" aside.
 func Formats() []string {
-	return []string{SINP20, SINP121, GeoNature, DarwinCore, Archive, VisioNature}
+	return []string{SINP20, SINP121, GeoNature, DarwinCore, Archive, VisioNature, EBird, ObsOrg}
 }
 
 // common are headers any file may have, looked for after the format's own.
@@ -48,8 +58,10 @@ func common() map[field][]string {
 		fCommune:  {"code_insee", "insee", "insee_com", "code_commune"},
 		fCdNom:    {"cd_nom", "cdnom"}, fCdRef: {"cd_ref", "cdref"},
 		fNameCited: {"nom_cite", "nomcite"}, fScientificName: {"nom_scientifique", "nom_latin", "lb_nom", "nom_valide"},
-		fDateStart: {"date", "date_obs", "date_observation"},
-		fObservers: {"observateur", "observateurs", "observer", "observers"},
+		fDateStart:    {"date", "date_obs", "date_observation"},
+		fObservers:    {"observateur", "observateurs", "observer", "observers"},
+		fVisioSpecies: {"id_espece_visionature"}, fKingdom: {"kingdom", "regne"}, fPhylum: {"phylum"}, fClass: {"class", "classe"},
+		fOrder: {"order", "ordre"}, fFamily: {"family", "famille"}, fGroup: {"taxonomy_name", "group2_inpn", "group1_inpn", "groupe_taxonomique", "iconic_taxon_name"},
 	}
 }
 
@@ -88,11 +100,15 @@ func formats() []*format {
 		fDateStart: {"jourDateDebut"}, fDateEnd: {"jourDateFin"}, fTimeStart: {"heureDateDebut"}, fTimeEnd: {"heureDateFin"},
 		fTechnique: {"obsMethode"}, fProofURL: {"preuveNumerique"}, fUncertainty: {"precisionGeometrie"},
 	})
-	return []*format{
+	list := []*format{
 		{name: SINP20, columns: v2, strict: true, marks: []string{"idSINPOccTax", "idSINPJdd", "idOrigine", "dSPublique", "statutObservation", "obsTechnique"}},
 		{name: SINP121, columns: v1, strict: true, marks: []string{"identifiantPermanent", "identifiantOrigine", "jourDateDebut", "jourDateFin", "obsMethode", "dSPublique"}},
-		geoNature(), darwinCore(), visioNature(),
+		geoNature(), darwinCore(), visioNature(), eBird(), observationOrg(),
 	}
+	for _, f := range list {
+		add(f.columns, checkedColumns(f.name))
+	}
+	return list
 }
 
 func geoNature() *format {
@@ -161,12 +177,49 @@ func visioNature() *format {
 	return &format{name: VisioNature,
 		marks: []string{"ID_SIGHTING", "ID_SPECIES", "LATIN_SPECIES", "NAME_SPECIES", "COORD_LAT", "COORD_LON", "ATLAS_CODE", "ADMIN_HIDDEN", "SECOND_HAND", "ID_PLACE"},
 		columns: map[field][]string{
-			fOrigin: {"ID_SIGHTING"}, fScientificName: {"LATIN_SPECIES"}, fNameCited: {"NAME_SPECIES"},
+			fOrigin: {"ID_UNIVERSAL", "ID_SIGHTING"}, fVisioUUID: {"UUID"}, fVisioSpecies: {"id_espece_visionature", "ID_SPECIES"}, fScientificName: {"LATIN_SPECIES"}, fNameCited: {"NAME_SPECIES"},
 			fDateStart: {"DATE"}, fTimeStart: {"TIMING"}, fForm: {"ID_FORM"}, fFormStart: {"TIME_START"}, fFormStop: {"TIME_STOP"},
 			fPlaceName: {"PLACE"}, fLat: {"COORD_LAT"}, fLon: {"COORD_LON"}, fPrecisionLabel: {"PRECISION"}, fAltitude: {"ALTITUDE"},
 			fEstimation: {"ESTIMATION_CODE"}, fCount: {"TOTAL_COUNT"}, fAtlas: {"ATLAS_CODE"}, fBehaviourText: {"BEHAVIOUR"},
 			fHidden: {"HIDDEN"}, fAdminHidden: {"ADMIN_HIDDEN"}, fStructured: {"COMMENT"}, fStructuredPrivate: {"PRIVATE_COMMENT"},
-			fOrganisation: {"SEARCH_EXPORT_ENTITY_FULL_NAME"}, fObservers: {"NAME", "OBSERVER"},
+			fOrganisation: {"SEARCH_EXPORT_ENTITY_FULL_NAME", "ENTITY"}, fObservers: {"NAME", "OBSERVER"},
+			fSecondHand: {"SECOND_HAND"}, fAnonymous: {"ANONYMOUS"}, fCommittees: {"COMMITTEES"}, fAdminType: {"ADMIN_HIDDEN_TYPE"}, fLastAction: {"LAST_ACTION"},
+			fCommune: {"INSEE"}, fGeometry: {"WKT"}, fSex: {"SEX"}, fLifeStage: {"AGE"}, fState: {"STATE"}, fProof: {"PROOF"}, fProofURL: {"PROOF_URL"},
+		},
+		values: visioNatureValues()}
+}
+
+// eBird reads the eBird Basic Dataset and "Download My Data". Its codes of breeding and its ages
+// with sexes are lists of its own, kept under their own names.
+func eBird() *format {
+	return &format{name: EBird,
+		marks: []string{"GLOBAL UNIQUE IDENTIFIER", "TAXON CONCEPT ID", "SAMPLING EVENT IDENTIFIER", "ALL SPECIES REPORTED", "OBSERVATION COUNT", "Submission ID",
+			"Taxonomic Order", "All Obs Reported", "Checklist Comments"},
+		columns: map[field][]string{
+			fOrigin: {"GLOBAL UNIQUE IDENTIFIER", "Catalog Number"}, fScientificName: {"SCIENTIFIC NAME"}, fNameCited: {"COMMON NAME"},
+			fCount: {"OBSERVATION COUNT", "Count"}, fLat: {"LATITUDE"}, fLon: {"LONGITUDE"}, fDateStart: {"OBSERVATION DATE", "Date"},
+			fTimeStart: {"TIME OBSERVATIONS STARTED", "Time"}, fObservers: {"OBSERVER ID"}, fPlaceName: {"LOCALITY", "Location"},
+			fComment: {"SPECIES COMMENTS", "Observation Details"}, fValidation: {"APPROVED"},
+		},
+		values: map[field]map[string]string{fCount: {"X": ""}, fValidation: {"1": "2", "0": "3"}}}
+}
+
+// observationOrg reads the personal export of Observation.org and Waarneming.nl. A record its
+// observer obscured says so by a number that grows with what is to be hidden: any but 0 asks for the
+// 10 km cell at least.
+func observationOrg() *format {
+	return &format{name: ObsOrg,
+		marks: []string{"species group", "counting method", "is escape", "is certain", "obscurity", "embargo date", "has photos", "local x"},
+		columns: map[field][]string{
+			fOrigin: {"id"}, fScientificName: {"scientific name"}, fNameCited: {"species name"}, fDateStart: {"date"}, fTimeStart: {"time"},
+			fCount: {"number"}, fSex: {"sex"}, fLifeStage: {"life stage"}, fBehaviour: {"activity"}, fPlaceName: {"location"}, fLat: {"lat"}, fLon: {"lng"},
+			fUncertainty: {"accuracy"}, fComment: {"notes"}, fValidation: {"validation status"}, fDiffusion: {"obscurity"}, fCountType: {"counting method"}, fProofURL: {"link"},
+			fNaturalness: {"is escape"},
+		},
+		values: map[field]map[string]string{
+			fValidation: {"J": "1", "P": "1", "A": "2", "O": "6", "I": "6", "U": "5", "N": "3"}, fSex: {"U": "0", "M": "3", "F": "2"},
+			fDiffusion: {"0": "", "1": "2", "2": "2", "3": "2", "4": "2", "5": "2", "10": "2", "20": "3", "25": "3", "50": "3", "100": "4"}, fNaturalness: {"False": "", "True": "2"}, fCountType: {"estimated": "Es", "real count": "Co", "seen not counted": "NSP", "unknown": "NSP"},
+			fBehaviour: {"present": "", "flying over": "10"},
 		}}
 }
 
@@ -226,6 +279,9 @@ func notObservations(header []string) string {
 	keys := map[string]bool{}
 	for _, h := range header {
 		keys[columnKey(h)] = true
+		if strings.HasPrefix(h, "<?xml") || strings.HasPrefix(h, "<!DOCTYPE") { // compressed: not seen when it was opened
+			return "ingest.xml"
+		}
 	}
 	switch {
 	case keys["clestation"] || keys["idhabsinp"] || keys["idstasinp"] || keys["idstationsource"] || keys["uniqueidsinphabitat"] || keys["uniqueidsinpstation"]:
@@ -238,58 +294,105 @@ func notObservations(header []string) string {
 
 // plan is the mapping of one file: for each field its columns in order of preference.
 type plan struct {
-	format *format
-	header []string
-	column [nFields]int16 // -1: no such column
-	second [nFields]int16 // the next best column, read when the first is empty
-	extra  []int16        // columns of no field, kept under their own name
-	fixed  [nFields]string
+	format  *format
+	header  []string       // of the file, then of what is derived
+	derived int            // columns derived
+	content int            // columns that make the content of a row
+	column  [nFields]int16 // -1: no such column
+	second  [nFields]int16 // the next best column, read when the first is empty
+	extra   []int16        // columns of no field, kept under their own name
+	fixed   [nFields]string
+	values  [nFields]*translation
+	order   *dateOrder // of day and month, when somebody told it
+	crs     geo.CRS    // the same of the projection
 }
 
-// newPlan maps the columns of a header to fields.
-func newPlan(f *format, header []string) *plan {
-	p := &plan{format: f, header: header}
-	byKey := make(map[string]int16, len(header))
-	for i, h := range header {
-		k := columnKey(h)
-		if _, dup := byKey[k]; !dup && k != "" {
-			byKey[k] = int16(i)
-		}
-	}
-	taken := make([]bool, len(header))
+// newPlan maps the columns of a header to fields: those somebody named first, then those of
+// the format, then those any file may have. w is nil when nobody named any.
+func newPlan(f *format, header []string, w *wishes) *plan {
+	p := &plan{format: f, header: header, content: len(header)}
 	for i := range p.column {
 		p.column[i], p.second[i] = -1, -1
 	}
-	assign := func(names map[field][]string) {
-		for _, fld := range sortedFields(names) {
-			for _, n := range names[fld] {
-				c, ok := byKey[columnKey(n)]
-				if !ok || taken[c] {
-					continue
-				}
-				switch {
-				case p.column[fld] < 0:
-					p.column[fld], taken[c] = c, true
-				case p.second[fld] < 0 && keepsSecond(fld):
-					p.second[fld], taken[c] = c, true
-				}
+	taken := make([]bool, len(header))
+	if w != nil {
+		p.wished(w, taken)
+	}
+	for fld, table := range f.values {
+		if p.values[fld] == nil {
+			p.values[fld] = newTranslation(table)
+		}
+	}
+	if !f.only {
+		p.assign(f.columns, taken)
+		rest := common()
+		for fld := range rest {
+			if p.has(fld) {
+				delete(rest, fld)
 			}
 		}
+		p.assign(rest, taken)
 	}
-	assign(f.columns)
-	rest := common()
-	for fld := range rest {
-		if p.column[fld] >= 0 {
-			delete(rest, fld)
-		}
-	}
-	assign(rest)
 	for i := range header {
 		if !taken[i] && strings.TrimSpace(header[i]) != "" {
 			p.extra = append(p.extra, int16(i))
 		}
 	}
 	return p
+}
+
+// wished takes the columns and values somebody told.
+func (p *plan) wished(w *wishes, taken []bool) {
+	for c, fld := range w.columns {
+		p.column[fld], taken[c] = c, true
+	}
+	for c := range w.ignored {
+		taken[c] = true
+	}
+	p.fixed, p.values, p.order, p.crs = w.fixed, w.values, w.order, w.crs
+	if d := w.derive; d != nil {
+		for i, fld := range d.into {
+			p.column[fld] = int16(len(p.header) + i)
+		}
+		p.header, p.derived, p.content = slices.Concat(p.header, d.names), len(d.names), d.content()
+	}
+}
+
+// assign gives fields the columns of their names, as far as both are free.
+func (p *plan) assign(names map[field][]string, taken []bool) {
+	byKey := make(map[string]int16, len(taken))
+	for i, h := range p.header[:len(taken)] {
+		k := columnKey(h)
+		if _, dup := byKey[k]; !dup && k != "" {
+			byKey[k] = int16(i)
+		}
+	}
+	for _, fld := range sortedFields(names) {
+		told := p.has(fld)
+		for _, n := range names[fld] {
+			c, ok := byKey[columnKey(n)]
+			if !ok || taken[c] || told {
+				continue
+			}
+			switch {
+			case p.column[fld] < 0:
+				p.column[fld], taken[c] = c, true
+			case p.second[fld] < 0 && keepsSecond(fld):
+				p.second[fld], taken[c] = c, true
+			}
+		}
+	}
+}
+
+// set gives a field one value for every row; the column it had is kept under its own name.
+func (p *plan) set(f field, value string) {
+	for _, c := range [...]int16{p.column[f], p.second[f]} {
+		if c >= 0 && int(c) < len(p.header)-p.derived {
+			p.extra = append(p.extra, c)
+		}
+	}
+	slices.Sort(p.extra)
+	p.column[f], p.second[f], p.fixed[f] = -1, -1, value
 }
 
 // keepsSecond tells the fields whose second column stands in when the first is empty; for

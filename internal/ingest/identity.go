@@ -75,7 +75,7 @@ func (m *mapper) ownKey(out *mapped, origin string) {
 	switch {
 	case origin != "" && !m.prof.repeatedKey(origin):
 		o.SourceKey = origin
-		if u, ok := parseUUID(origin); ok && m.plan.format.name == DarwinCore && len(origin) == 36 {
+		if u, ok := m.permanent(origin); ok {
 			o.IDSinp, out.given = u, true
 			return
 		}
@@ -86,12 +86,31 @@ func (m *mapper) ownKey(out *mapped, origin string) {
 		m.find(quality.DuplicateSourceID, fOrigin, origin)
 		_, digest := m.content()
 		o.SourceKey = origin + "#" + digest
-		out.keyless = keyHash(o.SourceKey)
+		out.keyless, out.alone = keyHash(o.SourceKey), m.alone()
 	default:
 		h, digest := m.content()
-		o.SourceKey, out.keyless = "#"+digest, h
+		o.SourceKey, out.keyless, out.alone = "#"+digest, h, m.alone()
 	}
 	o.IDSinp = m.derived(&out.dataset, o.SourceKey)
+}
+
+// alone reports whether no other row of the file has the same content.
+func (m *mapper) alone() bool {
+	return len(m.prof.contents) == 0 || !within(m.prof.contents, contentHash(m.fields, m.plan))
+}
+
+// permanent returns the permanent identifier of a row whose key is another one: in Darwin Core
+// an occurrenceID may be a UUID; VisioNature gives one beside its own number, by which alone it
+// tells what was deleted.
+func (m *mapper) permanent(origin string) (uuid.UUID, bool) {
+	switch m.plan.format.name {
+	case DarwinCore:
+		u, ok := parseUUID(origin)
+		return u, ok && len(origin) == 36
+	case VisioNature:
+		return parseUUID(m.get(fVisioUUID))
+	}
+	return uuid.UUID{}, false
 }
 
 // derived makes a permanent identifier from the dataset and the key, the same each time.
@@ -126,7 +145,7 @@ func derivedUUID(d *datasetRef, key string) uuid.UUID {
 // content returns a hash of all the values of the row.
 func (m *mapper) content() (uint64, string) {
 	h := sha256.New()
-	for _, v := range m.fields {
+	for _, v := range m.fields[:min(len(m.fields), m.plan.content)] {
 		h.Write([]byte(v))
 		h.Write([]byte{0})
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +16,10 @@ import (
 	"garrigue/internal/tabular"
 	"garrigue/internal/vault"
 )
+
+// memoryLimit is where the garbage collector starts to work harder while a file is imported;
+// SQLite's own memory comes on top.
+const memoryLimit = 200 << 20
 
 // chunkRows is how many rows travel together from the reader to a worker to the writer.
 const chunkRows = 1000
@@ -37,7 +43,7 @@ type chunk struct {
 func (im *Importer) Import(ctx context.Context, path string, o Options) (_ Report, err error) {
 	defer fault.Wrap(&err, "ingest.Import(%s)", filepath.Base(path))
 	started := time.Now()
-	s, err := openSource(path, readOptions{Table: o.Table})
+	s, err := openSource(path, o.wish())
 	if err != nil {
 		return Report{}, err
 	}
@@ -46,15 +52,21 @@ func (im *Importer) Import(ctx context.Context, path string, o Options) (_ Repor
 	if err != nil {
 		return Report{}, err
 	}
-	p, err := planFor(s, r.header, o.Format)
+	r.close() // what it keeps in memory; its header and layout are still known
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
+	pl, err := im.planFor(ctx, s, r.header, &o)
 	if err != nil {
 		return Report{}, err
 	}
+	p := pl.plan
+	p.header = storableAll(p.header)
 	tell := func(part float64, rows int) {
 		if o.Progress != nil {
 			o.Progress(Progress{File: s.name, Bytes: int64(part * float64(s.size)), Size: s.size, Rows: rows})
 		}
 	}
+	sum, stop := s.alongside(ctx)
+	defer stop()
 	// The survey takes about a tenth of the time.
 	prof, err := im.survey(ctx, s, p, func(part float64, _ int) { tell(part*0.1, 0) })
 	if err != nil {
@@ -65,46 +77,19 @@ func (im *Importer) Import(ctx context.Context, path string, o Options) (_ Repor
 	}
 	var rep Report
 	rep.describe(s, r, p, prof)
-	w := &writer{im: im, rep: &rep, o: &o, prof: prof, datasets: map[datasetRef]dataset.ID{}, seen: map[uint64]int{}, unmatched: map[string]int{}}
+	rep.explain(pl)
+	header := slices.Clone(r.header)
+	w := &writer{im: im, rep: &rep, o: &o, prof: prof, sum: sum, datasets: map[datasetRef]dataset.Dataset{}, seen: map[uint64]int{}, unmatched: map[string]int{}, unknown: unknowns{}}
 	if err := w.run(ctx, s, p, started, func(part float64, rows int) { tell(0.1+part*0.9, rows) }); err != nil {
+		return Report{}, err
+	}
+	rep.Unknown = w.unknown.list(p, &im.lists)
+	if err := im.remember(ctx, header, pl, &o); err != nil {
 		return Report{}, err
 	}
 	im.set.Log.Info("import", "file", rep.File, "format", rep.Format, "rows", rep.Read, "created", rep.Created, "updated", rep.Updated,
 		"rejected", rep.Rejected, "took", time.Since(started))
 	return rep, nil
-}
-
-// planFor recognises the format and maps the header, or says in one sentence why not.
-func planFor(s *source, header []string, want string) (*plan, error) {
-	if key := notObservations(header); key != "" {
-		return nil, fault.Say(fault.Invalid, key, s.name)
-	}
-	var f *format
-	if want == "" || want == "auto" {
-		best, score := recognise(header)
-		if s.archive != nil {
-			best = named(DarwinCore)
-		}
-		if best == nil || score < 3 {
-			return nil, fault.Say(fault.Invalid, "ingest.unknown_format", s.name, strings.Join(head(header, 6), ", "), strings.Join(Formats(), ", "))
-		}
-		f = best
-	} else if f = named(want); f == nil {
-		return nil, fault.Say(fault.Invalid, "ingest.bad_format", want, strings.Join(Formats(), ", "))
-	}
-	p := newPlan(f, header)
-	if lacks := p.missing(); len(lacks) > 0 {
-		l := lacks[0]
-		return nil, fault.Say(fault.Invalid, "ingest.missing."+l.what, s.name, strings.Join(l.looked, ", "), strings.Join(head(header, 8), ", "))
-	}
-	return p, nil
-}
-
-func head(list []string, n int) []string {
-	if len(list) > n {
-		return append(append([]string(nil), list[:n]...), "…")
-	}
-	return list
 }
 
 // writer is the end of the pipeline: one goroutine, rows in the order of the file.
@@ -114,9 +99,13 @@ type writer struct {
 	o         *Options
 	prof      *profile
 	batch     *vault.Batch
-	datasets  map[datasetRef]dataset.ID
-	seen      map[uint64]int // rows without a key, by content
+	sum       func() (string, error) // of the file
+	before    []dataset.Dataset      // those the vault had
+	datasets  map[datasetRef]dataset.Dataset
+	keys      []vault.Key    // of the rows of a chunk
+	seen      map[uint64]int // rows without a key whose content repeats
 	unmatched map[string]int
+	unknown   unknowns
 }
 
 // run reads the source again, maps rows on several goroutines and writes them in one batch.
@@ -125,18 +114,19 @@ func (w *writer) run(ctx context.Context, s *source, p *plan, started time.Time,
 	if err != nil {
 		return err
 	}
-	sum, err := s.sha256(ctx)
+	defer r.close()
+	if r.returned > 0 && w.o.Complete { // all the rows that were right are not in it
+		return fault.Say(fault.Conflict, "rejects.complete", w.rep.File)
+	}
+	sum, err := w.sum()
 	if err != nil {
 		return err
 	}
-	first := false
-	if known, err := w.im.db.Datasets(ctx); err != nil {
+	if w.before, err = w.im.db.Datasets(ctx); err != nil {
 		return err
-	} else if len(known) == 0 {
-		first = true
 	}
 	info := w.rep.info()
-	info.SHA256, info.Started = sum, started
+	info.SHA256, info.Started, info.Source, info.By, info.Complete = sum, started, w.o.Source, w.o.By, w.o.Complete
 	if w.batch, err = w.im.db.Begin(ctx, info); err != nil {
 		return err
 	}
@@ -168,13 +158,17 @@ func (w *writer) run(ctx context.Context, s *source, p *plan, started time.Time,
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	w.rep.Passed = r.passed
+	if err := w.missing(ctx); err != nil {
+		return err
+	}
 	w.missingReferences()
 	w.rep.finish(started, w.unmatched)
 	if w.o.DryRun {
 		w.rep.DryRun = true
 		return w.batch.Rollback()
 	}
-	return w.commit(ctx, info, first)
+	return w.commit(ctx, info)
 }
 
 // missingReferences says why everything is held when references are not loaded.
@@ -191,37 +185,55 @@ func (w *writer) missingReferences() {
 	}
 }
 
-func (w *writer) commit(ctx context.Context, info vault.BatchInfo, first bool) error {
+func (w *writer) commit(ctx context.Context, info vault.BatchInfo) error {
+	if err := w.batch.ClassedAt(ctx, w.im.generation); err != nil {
+		return err
+	}
 	done := w.rep.info()
 	done.SHA256, done.Started, done.Ended = info.SHA256, info.Started, time.Now()
 	if len(w.datasets) == 1 {
-		for _, id := range w.datasets {
-			done.Dataset = id
+		for _, d := range w.datasets {
+			done.Dataset = d.ID
 		}
 	}
 	done, err := w.batch.Commit(ctx, done)
 	if err != nil {
 		return err
 	}
-	w.rep.Batch = done.ID
-	if first { // everything in the vault was classed by this import
-		return w.im.db.SetClassed(ctx, w.im.generation)
+	w.rep.Batch, w.rep.Twins = done.ID, done.Twins
+	if done.SameUUID > 0 {
+		w.rep.Warnings[string(quality.ExistingUUID)] = done.SameUUID
 	}
 	return nil
 }
 
 // write stores the rows of one chunk.
 func (w *writer) write(ctx context.Context, c *chunk) error {
+	w.keys = w.keys[:0]
+	for i := range c.out {
+		m := &c.out[i]
+		if m.rejected || m.deleted {
+			continue
+		}
+		if err := w.prepare(ctx, m); err != nil {
+			return err
+		}
+		w.keys = append(w.keys, vault.Key{Dataset: m.obs.Dataset, SourceKey: m.obs.SourceKey})
+	}
+	if err := w.batch.Expect(ctx, w.keys); err != nil {
+		return err
+	}
 	for i := range c.out {
 		m := &c.out[i]
 		w.rep.Read++
-		if !m.rejected {
-			if err := w.prepare(ctx, m); err != nil {
+		switch {
+		case m.rejected:
+			if err := w.reject(ctx, m); err != nil {
 				return err
 			}
-		}
-		if m.rejected {
-			if err := w.reject(ctx, m); err != nil {
+			continue
+		case m.deleted:
+			if err := w.withdraw(ctx, m); err != nil {
 				return err
 			}
 			continue
@@ -230,8 +242,11 @@ func (w *writer) write(ctx context.Context, c *chunk) error {
 			switch f.Code.Severity() {
 			case quality.Warn:
 				w.rep.Warnings[string(f.Code)]++
+				if f.Code == quality.InvalidNomenclatureWarning {
+					w.unknown.add(f)
+				}
 			case quality.Hold:
-				if (f.Code == quality.CdNomNotFound || f.Code == quality.NameNotFound) && len(w.unmatched) < 10_000 {
+				if (f.Code == quality.CdNomNotFound || f.Code == quality.NameNotFound || f.Code == quality.AmbiguousName) && len(w.unmatched) < 10_000 {
 					w.unmatched[strings.Clone(f.Value)]++
 				}
 			}
@@ -250,28 +265,25 @@ func (w *writer) write(ctx context.Context, c *chunk) error {
 func (w *writer) prepare(ctx context.Context, m *mapped) error {
 	o := &m.obs
 	ref := datasetRef{uuid: m.dataset.uuid, name: m.dataset.name}
-	id, ok := w.datasets[ref]
+	d, ok := w.datasets[ref]
 	if !ok {
-		d, err := w.im.db.EnsureDataset(ctx, dataset.Dataset{UUID: m.dataset.uuid, Name: m.dataset.name, Organisation: m.dataset.organisation})
+		var err error
+		d, err = w.im.db.EnsureDataset(ctx, dataset.Dataset{UUID: m.dataset.uuid, Name: m.dataset.name, Organisation: m.dataset.organisation})
 		if err != nil {
 			return err
 		}
-		id = d.ID
-		w.datasets[datasetRef{uuid: strings.Clone(ref.uuid), name: strings.Clone(ref.name)}] = id
+		w.datasets[datasetRef{uuid: strings.Clone(ref.uuid), name: strings.Clone(ref.name)}] = d
 		w.named(d.Name)
 	}
-	o.Dataset = id
-	if m.keyless != 0 {
+	o.Dataset = d.ID
+	w.im.agree(o, &d, w.o.Source)
+	if m.keyless != 0 && !m.alone {
 		w.seen[m.keyless]++
 		if n := w.seen[m.keyless]; n > 1 {
 			o.SourceKey += "#" + itoa(n)
 			o.IDSinp = derivedUUID(&m.dataset, o.SourceKey)
 			m.findings = append(m.findings, quality.Finding{Code: quality.DuplicateRow})
 		}
-	}
-	if m.given && w.batch.KnownUUID(o.IDSinp, o.Dataset, o.SourceKey) {
-		m.findings = append(m.findings, quality.Finding{Code: quality.ExistingUUID, Value: o.IDSinp.String()})
-		m.rejected = true
 	}
 	return nil
 }
@@ -300,7 +312,10 @@ func (w *writer) reject(ctx context.Context, m *mapped) error {
 			seen[f.Code] = true
 		}
 	}
-	return w.batch.Reject(ctx, vault.Reject{Line: m.line, Row: m.raw, Findings: kept})
+	if err := w.keep(ctx, m); err != nil {
+		return err
+	}
+	return w.batch.Reject(ctx, vault.Reject{Line: m.line, Row: storable(m.raw), Findings: kept})
 }
 
 // pipeline reads chunks, maps them on several goroutines, and gives them back in order.
@@ -401,7 +416,7 @@ func (m *mapper) mapChunk(c *chunk) {
 
 // baseName returns the name of a file without its extensions.
 func baseName(name string) string {
-	for _, ext := range []string{".gz", ".zip", ".csv", ".tsv", ".txt"} {
+	for _, ext := range []string{".gz", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ".ods", ".gpkg", ".geojson", ".shp", ".dbf", ".shx", ".prj", ".gml"} {
 		if len(name) > len(ext) && strings.EqualFold(name[len(name)-len(ext):], ext) {
 			name = name[:len(name)-len(ext)]
 		}

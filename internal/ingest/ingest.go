@@ -14,8 +14,11 @@ import (
 	"time"
 
 	"garrigue/internal/civil"
+	"garrigue/internal/consent"
+	"garrigue/internal/dataset"
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
+	"garrigue/internal/naming"
 	"garrigue/internal/sensitivity"
 	"garrigue/internal/taxon"
 	"garrigue/internal/vault"
@@ -27,6 +30,8 @@ type Settings struct {
 	Workers int          // goroutines that map rows; the number of processors when 0
 	Log     *slog.Logger // discarded when nil
 	CRS     geo.CRS      // projection supposed when nothing tells, Lambert-93 when 0
+	Share   float64      // of an inventory shape that its commune must hold, more than half; 0.8 when 0
+	Far     float64      // metres from the stated commune beyond which a record waits; 2,000 when 0
 }
 
 func (s Settings) withDefaults() Settings {
@@ -42,6 +47,12 @@ func (s Settings) withDefaults() Settings {
 	if s.CRS == 0 {
 		s.CRS = geo.Lambert93
 	}
+	if s.Share < 0.5 || s.Share >= 1 {
+		s.Share = mostly
+	}
+	if s.Far <= 0 {
+		s.Far = farFrom
+	}
 	return s
 }
 
@@ -51,9 +62,12 @@ type Importer struct {
 	db         *vault.DB
 	set        Settings
 	taxa       *taxon.Taxonomy
+	names      *naming.Resolver
 	places     *territory
 	book       *sensitivity.Book
 	lists      lists
+	ledger     *consent.Ledger
+	roads      map[dataset.ID][]string // the sources that have brought a dataset
 	generation int64
 }
 
@@ -79,6 +93,9 @@ func NewImporter(ctx context.Context, db *vault.DB, s Settings) (_ *Importer, er
 	if im.taxa, err = taxon.NewTaxonomy(db.Names(ctx), withdrawn); err != nil {
 		return nil, err
 	}
+	if im.names, err = newNames(ctx, db, im.taxa, false); err != nil {
+		return nil, err
+	}
 	var areas [3][]geo.Area
 	for i, k := range [...]geo.Kind{geo.Commune, geo.Department, geo.Region} {
 		if areas[i], err = db.Areas(ctx, k); err != nil {
@@ -86,6 +103,17 @@ func NewImporter(ctx context.Context, db *vault.DB, s Settings) (_ *Importer, er
 		}
 	}
 	im.places = newTerritory(areas[0], areas[1], areas[2])
+	if err := im.moreAreas(ctx); err != nil {
+		return nil, err
+	}
+	choices, err := db.Choices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	im.ledger = consent.NewLedger(choices)
+	if im.roads, err = db.Roads(ctx); err != nil {
+		return nil, err
+	}
 	ls, rules, err := db.Sensitivity(ctx)
 	if err != nil {
 		return nil, err
@@ -96,15 +124,21 @@ func NewImporter(ctx context.Context, db *vault.DB, s Settings) (_ *Importer, er
 
 // Options are the wishes of one import.
 type Options struct {
-	Dataset      string // of rows that name none; the file's name when empty
-	Organisation string // of rows that name none
-	Format       string // a name of Formats, "auto" or ""
-	DryRun       bool   // do everything, keep nothing
-	Source       string // name of the [[source]] it comes from, "" for a file given by hand
-	By           string // who asked: a person or "schedule"; kept with the batch
-	Table        string // sheet, layer or entry, when the file holds several
-	Complete     bool   // the file is the whole of its datasets: what it lacks is withdrawn
-	Progress     func(Progress)
+	Dataset      string    // of rows that name none; the file's name when empty
+	Organisation string    // of rows that name none
+	Format       string    // a name of Formats, "auto" or ""
+	DryRun       bool      // do everything, keep nothing
+	Source       string    // name of the [[source]] it comes from, "" for a file given by hand
+	By           string    // who asked: a person or "schedule"; kept with the batch
+	Table        string    // sheet, layer or entry, when the file holds several
+	Complete     bool      // the file is the whole of its datasets: what it lacks is withdrawn
+	Mapping      *Mapping  // what its columns are, nil to recognise it
+	Set          []Setting // values for every row, before any column
+	// MaxWithdrawn is the share of its observations that a complete file may lack without
+	// ForceWithdraw; 0.2 when 0. Up to 100 may always.
+	MaxWithdrawn  float64
+	ForceWithdraw bool
+	Progress      func(Progress)
 }
 
 // Progress tells how far an import is. Bytes goes once from 0 to Size.

@@ -4,15 +4,16 @@ import (
 	"encoding/json"
 	"maps"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"garrigue/internal/geo"
+	"garrigue/internal/naming"
 	"garrigue/internal/observation"
 	"garrigue/internal/quality"
 	"garrigue/internal/sensitivity"
 	"garrigue/internal/tabular"
-	"garrigue/internal/taxon"
 )
 
 // mapper turns rows of one file into observations. One mapper serves one goroutine; what it
@@ -31,9 +32,18 @@ type mapper struct {
 	out    *observation.Observation
 	found  []quality.Finding
 	shapes []byte // arena of the chunk's points, in WKB
-	names  map[string]taxon.CdRef
+	names  *naming.Reader
 	spaces map[string]uuid.UUID
 	vn     structured
+
+	checks      []func(*mapper, *observation.Observation)
+	groups      []group
+	side        dateReader // of dates beside the observation's
+	communes    map[placeName]geo.AreaKey
+	datum       string // the last row's, and what it means
+	datumCRS    geo.CRS
+	explicitCRS bool // the geometry names its own projection
+	far         bool // the place is far from what the row states
 }
 
 // datasetRef names a dataset as a row does.
@@ -48,15 +58,19 @@ type mapped struct {
 	given    bool // IDSinp is the producer's
 	findings []quality.Finding
 	rejected bool
+	deleted  bool   // it says that the observation is no more at its source
 	keyless  uint64 // hash of the content when the row has no key of its own
+	alone    bool   // no other row of the file has that content
 }
 
 func newMapper(im *Importer, p *plan, prof *profile, o *Options, base string) *mapper {
-	m := &mapper{im: im, plan: p, prof: prof, o: o, base: base, names: map[string]taxon.CdRef{}, spaces: map[string]uuid.UUID{}}
+	m := &mapper{im: im, plan: p, prof: prof, o: o, base: base, names: im.names.Reader(), spaces: map[string]uuid.UUID{}}
 	reader := func(f field) dateReader {
 		order, _ := prof.dates[f].order()
 		return newDateReader(order, im.set.Today)
 	}
+	m.checks, m.groups, m.communes = checksFor(p), groupsOf(p), map[placeName]geo.AreaKey{}
+	m.side = newDateReader(mixedOrder, im.set.Today)
 	m.start, m.end, m.verbatim, m.control = reader(fDateStart), reader(fDateEnd), reader(fVerbatimDate), reader(fValidationDate)
 	return m
 }
@@ -65,6 +79,12 @@ func newMapper(im *Importer, p *plan, prof *profile, o *Options, base string) *m
 func clean(v string) string {
 	if v == "" {
 		return v
+	}
+	if !utf8.ValidString(v) || strings.IndexByte(v, 0) >= 0 {
+		v = storable(v)
+		if v == "" {
+			return v
+		}
 	}
 	if c := v[0]; c <= ' ' || v[len(v)-1] <= ' ' || c >= 0x80 || v[len(v)-1] >= 0x80 {
 		v = strings.TrimSpace(v)
@@ -81,17 +101,18 @@ func clean(v string) string {
 
 // get returns the value of a field in the current row, "" when there is none.
 func (m *mapper) get(f field) string {
-	c := m.plan.column[f]
-	if c < 0 {
-		return m.plan.fixed[f]
+	v := ""
+	if c := m.plan.column[f]; c < 0 {
+		v = m.plan.fixed[f]
+	} else if v = clean(m.fields[c]); v == "" {
+		if c = m.plan.second[f]; c >= 0 {
+			v = clean(m.fields[c])
+		}
 	}
-	if v := clean(m.fields[c]); v != "" {
-		return v
+	if t := m.plan.values[f]; t != nil {
+		return t.of(v)
 	}
-	if c = m.plan.second[f]; c >= 0 {
-		return clean(m.fields[c])
-	}
-	return ""
+	return v
 }
 
 // find records a finding about a field.
@@ -101,7 +122,7 @@ func (m *mapper) find(code quality.Code, f field, value string, args ...string) 
 
 // row maps one row; out.obs is reset first and its maps are used again.
 func (m *mapper) mapRow(row *tabular.Row, out *mapped) {
-	m.row, m.fields, m.found = row, row.Fields, nil
+	m.row, m.fields, m.found, m.far = row, row.Fields, nil, false
 	extra := out.obs.Extra
 	clear(extra)
 	*out = mapped{line: row.Line, raw: row.Raw}
@@ -109,13 +130,17 @@ func (m *mapper) mapRow(row *tabular.Row, out *mapped) {
 	o.Extra, m.out = extra, o
 	if m.wrongLength() {
 		out.findings, out.rejected = m.found, true
+		m.damagedKey(out)
 		return
 	}
 	if m.plan.format.name == VisioNature {
 		m.vn.read(m.get(fStructured), m.get(fStructuredPrivate))
 	}
 	m.identity(out)
-	m.taxon(o)
+	if m.deleted(out) {
+		return
+	}
+	m.taxon(o, &out.dataset)
 	m.period(o)
 	m.codes(o)
 	m.numbers(o)
@@ -125,6 +150,7 @@ func (m *mapper) mapRow(row *tabular.Row, out *mapped) {
 		m.visioNature(o)
 	}
 	m.coherence(o)
+	m.check(o)
 	m.keep(o)
 	m.class(o, inside)
 	out.findings = m.found
@@ -135,8 +161,23 @@ func (m *mapper) mapRow(row *tabular.Row, out *mapped) {
 	}
 }
 
+// damagedKey reads the key of a row that is refused as a whole, as far as it can be read: of a
+// complete file, the observation it was must not be taken for one that is no more.
+func (m *mapper) damagedKey(out *mapped) {
+	if !m.o.Complete {
+		return
+	}
+	for len(m.fields) < len(m.plan.header) {
+		m.fields = append(m.fields, "")
+	}
+	if m.plan.format.name == VisioNature {
+		m.vn.read(m.get(fStructured), m.get(fStructuredPrivate))
+	}
+	m.identity(out)
+}
+
 func (m *mapper) wrongLength() bool {
-	want := len(m.plan.header)
+	want, derived := len(m.plan.header), m.plan.derived
 	if m.row.Damaged {
 		m.found = append(m.found, quality.Finding{Code: quality.InvalidEncoding})
 		return true
@@ -145,12 +186,12 @@ func (m *mapper) wrongLength() bool {
 	case n > want:
 		for _, v := range m.fields[want:] {
 			if strings.TrimSpace(v) != "" {
-				m.found = append(m.found, quality.Finding{Code: quality.RowHaveTooMuchColumn, Args: []string{itoa(n), itoa(want)}})
+				m.found = append(m.found, quality.Finding{Code: quality.RowHaveTooMuchColumn, Args: []string{itoa(n - derived), itoa(want - derived)}})
 				return true
 			}
 		}
 	case n < want:
-		m.found = append(m.found, quality.Finding{Code: quality.RowHaveLessColumn, Args: []string{itoa(n), itoa(want)}})
+		m.found = append(m.found, quality.Finding{Code: quality.RowHaveLessColumn, Args: []string{itoa(n), itoa(want - derived)}})
 		return true
 	}
 	return false
@@ -266,6 +307,9 @@ func (m *mapper) class(o *observation.Observation, inside bool) {
 	if o.Held == observation.OutsideTerritory {
 		m.found = append(m.found, quality.Finding{Code: quality.GeometryOutside})
 	}
+	if m.far { // the only trace of it, whatever else the row waits for: that may be settled alone
+		o.Held = observation.Unlocated
+	}
 }
 
 // classify sets the sensitivity of a located observation and returns why it may not be
@@ -291,7 +335,7 @@ func (im *Importer) classify(o *observation.Observation, inside bool) observatio
 		return held
 	}
 	r := im.book.Evaluate(sensitivity.Facts{
-		Lineage: im.taxa.Lineage(o.CdNom), Department: im.places.departmentCode(o.Place.Department),
+		Lineage: im.taxa.Lineage(o.CdNom), Department: im.places.departmentCode(im.places.departmentOf(&o.Place)),
 		Date: o.When.End, BioStatus: o.BioStatus, Behaviour: o.Behaviour, Today: im.set.Today,
 	})
 	o.Sensitivity, o.SensList = r.Level, r.List

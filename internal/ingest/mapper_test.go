@@ -7,6 +7,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"garrigue/internal/geo"
+	"garrigue/internal/naming"
 	"garrigue/internal/quality"
 	"garrigue/internal/tabular"
 )
@@ -139,9 +140,10 @@ func FuzzMapRow(f *testing.F) {
 	}
 	im.lists = newLists(lists)
 	im.taxa, im.book = smallTaxonomy(f), smallBook()
+	im.names = naming.NewResolver(im.taxa, naming.Options{})
 	var plans []*plan
 	for _, fm := range formats() {
-		plans = append(plans, newPlan(fm, header))
+		plans = append(plans, newPlan(fm, header, nil))
 	}
 	f.Add("", "1", "67111", "Ablette", "2020-01-01", "", "08:00", "POINT(3.05 43.55)", "", "", "", "", "1", "10", "5", "Pr", "5", "x", byte(2))
 	f.Add("5cef829a-cf6a-11ec-80e4-7b789162d5b4", "", "", "Lynx lynx", "29/02/2020", "13-août-23", "9h", "", "43,55", "3,05", "", "", "", "", "", "", "", "", byte(0))

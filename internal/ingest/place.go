@@ -15,9 +15,15 @@ import (
 	"garrigue/internal/quality"
 )
 
-// mostly is the share of a shape an area must hold to be its commune or department: the
-// threshold of GINCO's note on representation for inventory objects.
+// mostly is the share of a shape an area must hold to be its commune or department when the
+// taxon is somewhere in the shape (In, NSP): the threshold of GINCO's note on representation,
+// which says itself that it is not settled; Settings.Share is another.
 const mostly = 0.8
+
+// wholly is the same when the taxon is all over the shape (St), which is then in every area it
+// meets: only one that holds all of it is its commune. One hundredth is left to outlines that
+// were simplified.
+const wholly = 0.99
 
 // territory knows the instance's areas: which commune and department hold a place, and
 // whether it is inside at all. It may be used from many goroutines.
@@ -25,8 +31,13 @@ type territory struct {
 	communes, departments, regions []geo.Area
 	byCommune, byDepartment        *geo.Index
 	byRegion                       *geo.Index
-	department                     map[geo.AreaKey]string // key to INSEE code
-	numbers                        map[geo.AreaKey]int    // key to place in its slice
+	department                     map[geo.AreaKey]string   // key to INSEE code
+	numbers                        map[geo.AreaKey]int      // key to place in its slice
+	natural                        map[geo.AreaKey]geo.Area // natural areas and water bodies
+	former                         map[string]geo.AreaKey   // INSEE code of a commune that is no more to today's
+	named                          map[string]geo.AreaKey   // department and folded name, 0 when several bear it
+	departmentNamed                map[string]geo.AreaKey
+	share                          float64 // see mostly
 
 	mu      sync.RWMutex
 	derived map[geo.AreaKey]derivedPlace // places of attached areas, made once
@@ -40,7 +51,7 @@ type derivedPlace struct {
 func newTerritory(communes, departments, regions []geo.Area) *territory {
 	t := &territory{communes: communes, departments: departments, regions: regions,
 		byCommune: geo.NewIndex(communes), byDepartment: geo.NewIndex(departments), byRegion: geo.NewIndex(regions),
-		department: map[geo.AreaKey]string{}, numbers: map[geo.AreaKey]int{}, derived: map[geo.AreaKey]derivedPlace{}}
+		department: map[geo.AreaKey]string{}, numbers: map[geo.AreaKey]int{}, derived: map[geo.AreaKey]derivedPlace{}, natural: map[geo.AreaKey]geo.Area{}, share: mostly}
 	for _, list := range [][]geo.Area{communes, departments, regions} {
 		for i, a := range list {
 			t.numbers[a.Key] = i
@@ -52,6 +63,7 @@ func newTerritory(communes, departments, regions []geo.Area) *territory {
 			}
 		}
 	}
+	t.setNames(nil)
 	return t
 }
 
@@ -94,20 +106,25 @@ func (t *territory) point(p *observation.Place, lon, lat float64) bool {
 	return inside
 }
 
-// shape fills the place of a line, a polygon or a group and reports whether it is inside.
+// shape fills the place of a line, a polygon or a group and reports whether it is inside. An
+// area must hold most of the shape, or all of it when the place is stational (p.Nature).
 func (t *territory) shape(p *observation.Place, g orb.Geometry) bool {
+	enough := t.share
+	if p.Nature == "St" {
+		enough = wholly
+	}
 	c := geo.InsidePoint(g)
 	p.Lon, p.Lat, p.Box = c[0], c[1], geo.BoxOf(g)
 	_, _, inside := t.at(c[0], c[1])
 	if i, share, ok := t.byCommune.Holding(g); ok {
 		inside = true
-		if share > mostly {
+		if share > enough {
 			p.Commune, p.Department = t.communes[i].Key, t.communes[i].Parent
 		}
 	}
 	if i, share, ok := t.byDepartment.Holding(g); ok {
 		inside = true
-		if p.Department == 0 && share > mostly {
+		if p.Department == 0 && share > enough {
 			p.Department = t.departments[i].Key
 		}
 	}
@@ -135,12 +152,31 @@ func (t *territory) attached(key geo.AreaKey) (p observation.Place, inside, foun
 	return d.place, d.inside, true
 }
 
+// putOn makes a known area the place, and reports whether it is inside the territory.
+func (t *territory) putOn(p *observation.Place, key geo.AreaKey) bool {
+	got, inside, _ := t.attached(key)
+	p.Georeference, p.Attached, p.Lon, p.Lat, p.Box = got.Georeference, got.Attached, got.Lon, got.Lat, got.Box
+	p.Commune, p.Department = got.Commune, got.Department
+	if p.Nature == "" {
+		p.Nature = got.Nature
+	}
+	return inside
+}
+
 func (t *territory) derive(key geo.AreaKey) (derivedPlace, bool) {
 	p := observation.Place{Attached: key}
 	if key.Kind().Mesh() > 0 {
 		ring := geo.CellRing(key)
 		inside := t.shape(&p, orb.Polygon{ring})
 		p.Georeference, p.Box = observation.ByCell, cellBox(key)
+		return derivedPlace{p, inside}, true
+	}
+	if a, ok := t.natural[key]; ok {
+		// Located on a natural area: its outline is the place (standard, representation note, case 2).
+		// The outline itself is not copied into each record; its code is among the record's values.
+		p = observation.Place{Nature: "In"}
+		inside := t.shape(&p, a.Geometry)
+		p.Georeference = observation.ByGeometry
 		return derivedPlace{p, inside}, true
 	}
 	i, ok := t.numbers[key]
@@ -185,25 +221,59 @@ func appendPoint(b []byte, lon, lat float64) []byte {
 func (m *mapper) locate(o *observation.Observation) (inside bool) {
 	p := &o.Place
 	g, crs, has, ok := m.geometry()
-	if !ok {
+	switch {
+	case !ok:
 		return false
+	case !has && o.Blurring == "OUI":
+		return m.attachBlurred(p)
+	case !has:
+		return m.attach(p)
 	}
-	if has {
-		if pt, is := g.(orb.Point); is {
-			inside = m.pointAt(p, pt[0], pt[1], crs)
-		} else {
-			inside = m.shapeOf(p, g, crs)
-		}
-		p.Georeference = observation.ByGeometry
-		m.alsoAttached()
-		return inside
+	crs = m.rowCRS(crs, g)
+	var at orb.Geometry // of a shape, in WGS84
+	if pt, is := g.(orb.Point); is {
+		inside = m.pointAt(p, pt[0], pt[1], crs)
+	} else {
+		inside, at = m.shapeOf(p, g, crs)
 	}
-	return m.attach(p)
+	p.Georeference = observation.ByGeometry
+	if crs.Shifted() {
+		m.find(quality.OldDatum, fDatum, "", crsName(crs))
+	}
+	m.alsoAttached()
+	if inside {
+		m.compareStated(p, at)
+	}
+	return inside
+}
+
+// rowCRS returns the projection of the row's coordinates: the one the row names, when it is
+// known and the figures may be of it, else the file's. Degrees are never taken for metres nor
+// metres for degrees because of a word in a column.
+func (m *mapper) rowCRS(file geo.CRS, g orb.Geometry) geo.CRS {
+	v := m.get(fDatum)
+	if v == "" || m.plan.crs != 0 || m.explicitCRS {
+		return file
+	}
+	if v != m.datum {
+		m.datum = strings.Clone(v)
+		m.datumCRS, _ = parseCRS(v)
+	}
+	if m.datumCRS == 0 || m.datumCRS == file {
+		return file
+	}
+	first := g.Bound().Min
+	degrees := first[0] >= -180 && first[0] <= 180 && first[1] >= -180 && first[1] <= 180
+	if degrees != (m.datumCRS == 4275 || isGeographic(m.datumCRS)) {
+		return file
+	}
+	return m.datumCRS
 }
 
 // geometry returns the geometry of the row as written and its projection. has is false when
 // the row has none; ok is false when it is faulty and a finding says why.
 func (m *mapper) geometry() (g orb.Geometry, crs geo.CRS, has, ok bool) {
+	m.explicitCRS = false
 	for _, f := range [...]field{fGeometry, fGeometryLocal} {
 		text := m.get(f)
 		if text == "" {
@@ -222,7 +292,7 @@ func (m *mapper) geometry() (g orb.Geometry, crs geo.CRS, has, ok bool) {
 			m.find(code, f, "")
 			return nil, 0, false, false
 		}
-		if crs == 0 {
+		if m.explicitCRS = crs != 0; !m.explicitCRS {
 			crs = m.prof.geometryCRS(f)
 		}
 		return g, crs, true, true
@@ -294,36 +364,35 @@ func (m *mapper) pointAt(p *observation.Place, x, y float64, crs geo.CRS) bool {
 	return inside
 }
 
-func (m *mapper) shapeOf(p *observation.Place, g orb.Geometry, crs geo.CRS) bool {
+func (m *mapper) shapeOf(p *observation.Place, g orb.Geometry, crs geo.CRS) (bool, orb.Geometry) {
 	if !crs.Known() {
 		m.find(quality.WrongGeometrySRID, fDatum, crsName(crs))
-		return false
+		return false, nil
 	}
 	if err := geo.Validate(g); err != nil {
 		m.find(quality.InvalidGeometry, fGeometry, "")
-		return false
+		return false, nil
 	}
-	w := g
-	var err error
-	if w, err = geo.Reproject(g, crs); err != nil {
+	w, err := geo.Reproject(g, crs)
+	if err != nil {
 		m.found = append(m.found, quality.Finding{Code: quality.GeometryOutOfBox, Args: []string{crsName(crs)}})
-		return false
+		return false, nil
 	}
 	inside := m.im.places.shape(p, w)
 	if !inside {
 		c := geo.InsidePoint(g)
 		if lon, lat, ok := crs.ToWGS84(c[1], c[0]); ok && m.im.places.contains(lon, lat) {
 			m.find(quality.SwappedCoordinates, fGeometry, "")
-			return false
+			return false, nil
 		}
 	}
 	b, err := wkb.Marshal(w, binary.LittleEndian)
 	if err != nil {
 		m.find(quality.WrongGeometryType, fGeometry, "")
-		return false
+		return false, nil
 	}
 	p.Geometry = b
-	return inside
+	return inside, w
 }
 
 // wktPoint reads "POINT(x y)", the everyday geometry, without allocating.
@@ -343,121 +412,4 @@ func wktPoint(s string) (orb.Point, bool) {
 	x, ok1 := decimal(rest[:i])
 	y, ok2 := decimal(rest[i+1:])
 	return orb.Point{x, y}, ok1 && ok2
-}
-
-// layer is one kind of object a record may be attached to.
-type layer struct {
-	code, info field
-	kind       geo.Kind
-}
-
-func attachLayers(cellFirst bool) [3]layer {
-	c, d, x := layer{fCommune, fCommuneInfo, geo.Commune}, layer{fDepartment, fDepartmentInfo, geo.Department}, layer{fCell, fCellInfo, geo.Cell10}
-	if cellFirst {
-		return [3]layer{x, c, d}
-	}
-	return [3]layer{c, x, d}
-}
-
-// georeferences counts the layers said to carry the georeference (typeInfoGeo 1).
-func (m *mapper) georeferences() (n int) {
-	for _, l := range [...]field{fCommuneInfo, fDepartmentInfo, fCellInfo, fNaturalAreaInfo, fWaterBodyInfo} {
-		if m.coded(l, m.im.lists.typInfGeo) == "1" {
-			n++
-		}
-	}
-	return n
-}
-
-// alsoAttached checks what stands beside a geometry, which wins.
-func (m *mapper) alsoAttached() {
-	switch n := m.georeferences(); {
-	case n > 1:
-		m.found = append(m.found, quality.Finding{Code: quality.MoreThanOneGeoreference})
-	case n == 1:
-		m.find(quality.MultipleGeoInfoWarning, fGeometry, "")
-	}
-}
-
-// attach places a record without geometry on the one object it names.
-func (m *mapper) attach(p *observation.Place) bool {
-	if m.georeferences() > 1 {
-		m.found = append(m.found, quality.Finding{Code: quality.MoreThanOneGeoreference})
-		return false
-	}
-	var chosen layer
-	var value string
-	given := 0
-	for _, l := range attachLayers(m.plan.format.cellFirst) {
-		v := m.get(l.code)
-		if v == "" {
-			continue
-		}
-		given++
-		first := m.coded(l.info, m.im.lists.typInfGeo) == "1"
-		if value == "" || first {
-			chosen, value = l, v
-		}
-	}
-	switch {
-	case given == 0 && (m.get(fNaturalArea) != "" || m.get(fWaterBody) != ""):
-		m.found = append(m.found, quality.Finding{Code: quality.UnsupportedAttachment})
-		return false
-	case given == 0:
-		m.found = append(m.found, quality.Finding{Code: quality.NoGeoreference})
-		return false
-	case given > 1 && m.georeferences() == 0:
-		m.find(quality.MultipleGeoInfoWarning, chosen.code, "")
-	}
-	key, code := m.areaKey(chosen, value)
-	if code != "" {
-		m.find(code, chosen.code, value)
-		return false
-	}
-	got, inside, found := m.im.places.attached(key)
-	if !found {
-		if m.im.places.loaded() {
-			m.find(quality.InvalidAttachmentCode, chosen.code, value)
-		} else { // nothing to know codes from: kept, to be placed when outlines are loaded
-			p.Attached, p.Georeference = key, georeferenceOf(key.Kind())
-		}
-		return false
-	}
-	p.Georeference, p.Attached, p.Lon, p.Lat, p.Box = got.Georeference, key, got.Lon, got.Lat, got.Box
-	p.Commune, p.Department = got.Commune, got.Department
-	return inside
-}
-
-func georeferenceOf(k geo.Kind) observation.Georeference {
-	switch {
-	case k == geo.Commune:
-		return observation.ByCommune
-	case k == geo.Department:
-		return observation.ByDepartment
-	case k.Mesh() > 0:
-		return observation.ByCell
-	}
-	return observation.NoPlace
-}
-
-// areaKey reads the code of an object; the quality code tells what is wrong with it.
-func (m *mapper) areaKey(l layer, v string) (geo.AreaKey, quality.Code) {
-	if strings.ContainsAny(v, ",|;") {
-		return 0, quality.MultipleCodeAttachment
-	}
-	if l.kind == geo.Cell10 {
-		if k, ok := geo.ParseCell(v); ok {
-			return k, ""
-		}
-		return 0, quality.InvalidAttachmentCode
-	}
-	v = strings.ToUpper(v)
-	switch { // a leading zero lost in a spreadsheet
-	case l.kind == geo.Commune && len(v) == 4, l.kind == geo.Department && len(v) == 1:
-		v = "0" + v
-	}
-	if k := geo.AdminKey(l.kind, v); k != 0 {
-		return k, ""
-	}
-	return 0, quality.InvalidAttachmentCode
 }

@@ -18,6 +18,9 @@ const shared = "../../../shared/data"
 // TestMain gives the package's tests one temporary folder, and takes it away: a killed child
 // and the references loaded once for all tests leave nothing behind.
 func TestMain(m *testing.M) {
+	if at := os.Getenv("GARRIGUE_MEMORY_VAULT"); at != "" { // a child of BenchmarkMemory
+		os.Exit(importAlone(at, os.Getenv("GARRIGUE_MEMORY_FILE")))
+	}
 	dir, err := os.MkdirTemp("", "garrigue-ingest-")
 	if err != nil {
 		panic(err)

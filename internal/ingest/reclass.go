@@ -7,6 +7,7 @@ import (
 	"garrigue/internal/disclosure"
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
+	"garrigue/internal/naming"
 	"garrigue/internal/observation"
 	"garrigue/internal/taxon"
 	"garrigue/internal/vault"
@@ -16,46 +17,101 @@ import (
 // reason to hold of every observation, and records that all are classed. It returns how
 // many changed. progress may be nil.
 //
-// The areas an observation lies in are not computed again: they are part of what was
-// imported. One that was imported before any outline was loaded, and so has neither commune
-// nor department, stays held until its file is imported again.
+// When outlines were loaded or replaced since, the places are found again first (placeAgain).
+// What waits because its geometry is far from the commune its producer stated goes on waiting,
+// until it is imported again.
 func Reclass(ctx context.Context, db *vault.DB, s Settings, progress func(Progress)) (changed int, err error) {
 	defer fault.Wrap(&err, "ingest.Reclass")
+	behind, err := db.Behind(ctx)
+	if err != nil {
+		return 0, err
+	}
 	im, err := NewImporter(ctx, db, s)
 	if err != nil {
 		return 0, err
 	}
 	grant := disclosure.Grant{Who: "ingest", Reason: "classing observations again after a change of references"}
-	named := 0
-	n, err := db.Reclass(ctx, im.classed(ctx, grant, vault.ForPublication, progress, func(o *observation.Observation) bool {
-		if o.CdNom == 0 {
+	if _, err := im.placeAgain(ctx, behind); err != nil {
+		return 0, err
+	}
+	byName, named := im.byName, 0
+	n, err := db.Reclass(ctx, im.classed(ctx, grant, vault.ForClassing, progress, func(o *observation.Observation) bool {
+		if byName(o) {
 			named++
+			return false
 		}
-		return o.CdNom != 0
+		return true
 	}))
 	if err != nil {
 		return 0, err
 	}
-	if named > 0 { // known by their name alone, which the first reading does not give
-		m, err := db.Reclass(ctx, im.classed(ctx, grant, vault.Complete, nil, func(o *observation.Observation) bool { return o.CdNom == 0 }))
+	if named > 0 { // known by their name, which the first reading does not give
+		m, err := db.Reclass(ctx, im.classed(ctx, grant, vault.Complete, nil, byName))
 		if err != nil {
 			return 0, err
 		}
 		n += m
 	}
-	return n, db.SetClassed(ctx, im.generation)
+	return n, db.SetClassed(ctx, im.generation, behind)
+}
+
+// Rename resolves again, and classes, the observations held because their taxon is not known:
+// what is left to do once people have settled names. It returns how many changed.
+func Rename(ctx context.Context, db *vault.DB, s Settings) (changed int, err error) {
+	defer fault.Wrap(&err, "ingest.Rename")
+	im, err := NewImporter(ctx, db, s)
+	if err != nil {
+		return 0, err
+	}
+	grant := disclosure.Grant{Who: "ingest", Reason: "resolving the names of held observations again"}
+	return db.Reclass(ctx, im.classing(ctx, nil, func(o *observation.Observation) bool { return true }, func(f func(*observation.Observation) error) error {
+		return db.Unmatched(ctx, grant, f)
+	}))
+}
+
+// byName reports whether an observation has no code TAXREF knows: its name is asked.
+func (im *Importer) byName(o *observation.Observation) bool {
+	if o.CdNom == 0 {
+		return true
+	}
+	_, ok := im.taxa.Resolve(o.CdNom)
+	return !ok
 }
 
 // classed reads the observations that wanted accepts and gives their class of today.
 func (im *Importer) classed(ctx context.Context, g disclosure.Grant, what vault.Fields, progress func(Progress), wanted func(*observation.Observation) bool) iter.Seq2[vault.Classed, error] {
+	return im.classing(ctx, progress, wanted, func(f func(*observation.Observation) error) error {
+		return im.db.Observations(ctx, g, what, f)
+	})
+}
+
+func (im *Importer) classing(ctx context.Context, progress func(Progress), wanted func(*observation.Observation) bool,
+	read func(func(*observation.Observation) error) error) iter.Seq2[vault.Classed, error] {
 	return func(yield func(vault.Classed, error) bool) {
+		places, err := im.scopes(ctx)
+		if err != nil {
+			yield(vault.Classed{}, err)
+			return
+		}
+		sets, err := im.datasetsByID(ctx)
+		if err != nil {
+			yield(vault.Classed{}, err)
+			return
+		}
 		rows, stopped := 0, false
-		names := map[string]taxon.CdRef{}
-		err := im.db.Observations(ctx, g, what, func(o *observation.Observation) error {
+		names := &renamer{names: im.names.Reader(), hints: newNameHints(), scopes: places}
+		err = read(func(o *observation.Observation) error {
 			if rows++; progress != nil && rows%10_000 == 0 {
 				progress(Progress{Rows: rows})
 			}
-			if wanted(o) && !yield(im.classAgain(o, names), nil) {
+			if !wanted(o) {
+				return nil
+			}
+			was := vault.Classed{ID: o.ID, CdRef: o.CdRef, Level: o.Sensitivity, List: o.SensList, Held: o.Held,
+				Consent: o.Consent, ConsentDefault: o.ConsentDefault}
+			set := sets[o.Dataset]
+			im.agree(o, &set, o.Source)
+			if c := im.classAgain(o, names); c != was && !yield(c, nil) {
 				stopped = true
 				return context.Canceled
 			}
@@ -67,29 +123,40 @@ func (im *Importer) classed(ctx context.Context, g disclosure.Grant, what vault.
 	}
 }
 
-func (im *Importer) classAgain(o *observation.Observation, names map[string]taxon.CdRef) vault.Classed {
+// renamer resolves the names of observations already in the vault.
+type renamer struct {
+	names  *naming.Reader
+	hints  nameHints
+	scopes scopes
+}
+
+func (n *renamer) taxon(o *observation.Observation) (taxon.CdNom, taxon.CdRef) {
+	g := n.hints.given(o)
+	s := n.scopes[o.Dataset]
+	g.Source, g.Dataset = s.source, s.dataset
+	a := n.names.Resolve(g)
+	return a.CdNom, a.CdRef
+}
+
+func (im *Importer) classAgain(o *observation.Observation, names *renamer) vault.Classed {
 	o.CdRef = 0
 	if m, ok := im.taxa.Resolve(o.CdNom); o.CdNom != 0 && ok {
 		o.CdNom, o.CdRef = m.CdNom, m.CdRef
-	} else if o.CdNom == 0 && o.NameCited != "" {
-		ref, known := names[o.NameCited]
-		if !known {
-			if refs := im.taxa.ByScientificName(taxon.Fold(o.NameCited)); len(refs) == 1 {
-				ref = refs[0]
-			}
-			names[o.NameCited] = ref
-		}
-		// Lineage goes by name code: the valid name stands for the name cited.
-		o.CdNom, o.CdRef = taxon.CdNom(ref), ref
+	} else {
+		o.CdNom, o.CdRef = names.taxon(o)
 	}
 	held := im.classify(o, im.stillInside(o))
 	if held == observation.NotHeld && o.Place.Commune == 0 && o.Place.Department == 0 && im.foundNow(o) {
 		held = observation.Unclassed
 	}
-	if held == observation.NotHeld && o.Place.Box == (geo.Box{}) {
+	if held == observation.NotHeld && o.Place.Box == (geo.Box{}) && !o.BlurredAtSource() {
 		held = observation.Unlocated
 	}
-	return vault.Classed{ID: o.ID, CdRef: o.CdRef, Level: o.Sensitivity, List: o.SensList, Held: held}
+	if o.Held == observation.Unlocated && o.Place.Georeference == observation.ByGeometry { // far from what was stated, as class says
+		held = observation.Unlocated
+	}
+	return vault.Classed{ID: o.ID, CdRef: o.CdRef, Level: o.Sensitivity, List: o.SensList, Held: held,
+		Consent: o.Consent, ConsentDefault: o.ConsentDefault}
 }
 
 // stillInside tells whether an imported place is in the territory as it is loaded now.

@@ -21,7 +21,13 @@ func (l *refLoader) areas(ctx context.Context) (_ vault.Reference, err error) {
 	if kind == geo.NoKind {
 		return vault.Reference{}, fault.Say(fault.Invalid, "reference.file.area_kind", l.name)
 	}
-	rows := func(yield func(geo.Area, error) bool) {
+	return l.db.PutAreas(ctx, l.ref, kind, l.areaRows(ctx))
+}
+
+// areaRows reads outlines.
+func (l *refLoader) areaRows(ctx context.Context) iter.Seq2[geo.Area, error] {
+	kind := l.o.AreaKind
+	return func(yield func(geo.Area, error) bool) {
 		r, done, err := l.text()
 		if err != nil {
 			yield(geo.Area{}, err)
@@ -38,7 +44,6 @@ func (l *refLoader) areas(ctx context.Context) (_ vault.Reference, err error) {
 			}
 		}
 	}
-	return l.db.PutAreas(ctx, l.ref, kind, rows)
 }
 
 // text opens the file past its compression and makes sure that it is JSON.

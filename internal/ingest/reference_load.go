@@ -35,6 +35,9 @@ type ReferenceOptions struct {
 	// Lists is a file that describes the sensitivity lists; looked for beside the rules
 	// when empty.
 	Lists string
+	// Complete says that a TAXREF file is a whole version: what a former whole version had and
+	// it has not is withdrawn. The national file is taken for one by its name, columns and size.
+	Complete bool
 	// LeftOut (may be nil) is told once how many rows of a loaded file were left out on
 	// purpose: statuses of other territories, names of taxa no loaded TAXREF has.
 	LeftOut func(rows int)
@@ -47,9 +50,10 @@ const (
 	refStatuses    = "statuses"
 	refSensitivity = "sensitivity"
 	refAreas       = "areas"
+	refVisioNature = "visionature"
 )
 
-// LoadReference reads a file of one kind (taxref, statuses, sensitivity, areas) into the
+// LoadReference reads a file of one kind (taxref, statuses, sensitivity, areas, visionature) into the
 // vault, whatever its columns' order, separator, encoding and compression. The shapes it
 // knows:
 //   - taxref: TAXREF of any version, CDNOM_DISPARUS (stored as withdrawn codes), the zip of a
@@ -57,7 +61,9 @@ const (
 //   - statuses: BDC-Statuts, extracts with its columns, flat lists of national and regional
 //     statuses, a red list;
 //   - sensitivity: the national RefSensibilite, the GINCO dump with its file of lists;
-//   - areas: GeoJSON outlines.
+//   - areas: GeoJSON outlines;
+//   - communes-anciennes: codes of communes that are no more, with today's;
+//   - visionature: the species numbers of VisioNature with their CD_NOM.
 //
 // Loading the same content again changes nothing. Errors: Invalid with a sentence that says
 // what was expected and found when the file is of another kind or damaged (nothing is then
@@ -76,7 +82,9 @@ func LoadReference(ctx context.Context, db *vault.DB, kind, path string, o Refer
 		if l.isZip {
 			return l.taxrefZip(ctx)
 		}
-	case refStatuses, refSensitivity:
+	case refFormer:
+		return l.formerCommunes(ctx)
+	case refStatuses, refSensitivity, refVisioNature:
 	default:
 		return vault.Reference{}, fault.Say(fault.Invalid, "reference.file.kind", kind)
 	}
@@ -188,6 +196,7 @@ const (
 	shapeRedList
 	shapeSensitivity
 	shapeLists
+	shapeVisioNature
 )
 
 func refFits(kind string, s refShape) bool {
@@ -200,6 +209,8 @@ func refFits(kind string, s refShape) bool {
 		return s == shapeBDC || s == shapeFlat || s == shapeRedList
 	case refSensitivity:
 		return s == shapeSensitivity || s == shapeLists
+	case refVisioNature:
+		return s == shapeVisioNature
 	}
 	return false
 }
@@ -258,6 +269,8 @@ func (t *refTable) any(columns ...string) bool {
 
 func (t *refTable) recognise() refShape {
 	switch {
+	case t.has("idespecevisionature", "cdnom"):
+		return shapeVisioNature
 	case t.has("cdnom", "cdnomremplacement") && !t.has("champ"):
 		return shapeWithdrawn
 	case t.has("cdsl", "fullcitation") && !t.has("cdnom"):
@@ -343,7 +356,7 @@ func (t *refTable) bad(column, value string) error {
 
 // wrongKind says what was expected and what was found.
 func (l *refLoader) wrongKind(t *refTable) error {
-	for _, kind := range []string{refTaxref, refStatuses, refSensitivity} {
+	for _, kind := range []string{refTaxref, refStatuses, refSensitivity, refVisioNature} {
 		if kind != l.kind && refFits(kind, t.shape) {
 			return fault.Say(fault.Invalid, "reference.file.is_"+kind, l.name, kind)
 		}
@@ -363,12 +376,17 @@ func (l *refLoader) put(ctx context.Context, t *refTable) (vault.Reference, erro
 		return l.db.PutWithdrawn(ctx, l.ref, withdrawnCodes(t))
 	case shapeNames:
 		l.ref.Kind = refTaxref
+		if l.complete(t) {
+			return l.db.PutTaxref(ctx, l.ref, l.taxrefNames(ctx, t))
+		}
 		return l.db.PutNames(ctx, l.ref, l.taxrefNames(ctx, t))
 	case shapeVernaculars:
 		l.ref.Kind = refTaxref
 		return l.db.PutNames(ctx, l.ref, l.vernacularNames(ctx, t))
 	case shapeLists:
 		return l.putLists(ctx, t)
+	case shapeVisioNature:
+		return l.db.PutCodes(ctx, l.ref, vault.VisioNature, visioNatureCodes(t))
 	case shapeSensitivity:
 		return l.putSensitivity(ctx, t)
 	}
@@ -380,14 +398,9 @@ var (
 	goneEntry   = regexp.MustCompile(`(?i)(?:^|/)cdnom_?disparus[^/]*\.(?:txt|csv|tsv)$`)
 )
 
-// taxrefZip loads what INPN puts in the archive of a version: the names and the withdrawn
-// codes. Other files there (links, statuses of territories, notes) are not read.
-func (l *refLoader) taxrefZip(ctx context.Context) (vault.Reference, error) {
-	z, err := zip.NewReader(l.file, l.size)
-	if err != nil {
-		return vault.Reference{}, fault.Say(fault.Invalid, "reference.file.zip", l.name).Because(err)
-	}
-	var names, gone string
+// taxrefEntries finds the names and the withdrawn codes in the archive of a version, "" for
+// what is not there.
+func taxrefEntries(z *zip.Reader) (names, gone string) {
 	for _, f := range z.File {
 		switch {
 		case taxrefEntry.MatchString(f.Name) && names == "":
@@ -396,6 +409,17 @@ func (l *refLoader) taxrefZip(ctx context.Context) (vault.Reference, error) {
 			gone = f.Name
 		}
 	}
+	return names, gone
+}
+
+// taxrefZip loads what INPN puts in the archive of a version: the names and the withdrawn
+// codes. Other files there (links, statuses of territories, notes) are not read.
+func (l *refLoader) taxrefZip(ctx context.Context) (vault.Reference, error) {
+	z, err := zip.NewReader(l.file, l.size)
+	if err != nil {
+		return vault.Reference{}, fault.Say(fault.Invalid, "reference.file.zip", l.name).Because(err)
+	}
+	names, gone := taxrefEntries(z)
 	if names == "" && gone == "" { // a single table, under any name
 		t, err := l.open("")
 		if err != nil {

@@ -23,20 +23,33 @@ var wideTerritories = [...]string{"", "France", "France métropolitaine", "Métr
 	"Union européenne", "TERFXFR", "ETATFRA", "TERFX"}
 
 func (l *refLoader) putStatuses(ctx context.Context, t *refTable) (vault.Reference, error) {
-	territories, err := l.territories(ctx)
+	rows, skipped, err := l.statusRows(ctx, t)
 	if err != nil {
 		return vault.Reference{}, err
+	}
+	ref, err := l.db.PutStatuses(ctx, l.ref, rows)
+	if err == nil {
+		l.leftOut(*skipped)
+	}
+	return ref, err
+}
+
+// statusRows reads statuses; skipped counts those of other territories once they are read.
+func (l *refLoader) statusRows(ctx context.Context, t *refTable) (_ iter.Seq2[taxon.Status, error], skipped *int, err error) {
+	territories, err := l.territories(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
 	refs := map[taxon.CdNom]refKnown{}
 	if !t.has("cdref") { // a name's code must lead to its taxon
 		if refs, err = l.vaultNames(ctx); err != nil {
-			return vault.Reference{}, err
+			return nil, nil, err
 		}
 	}
 	read := map[refShape]func(*refTable, func(taxon.Status)) error{
 		shapeBDC: bdcStatus, shapeFlat: flatStatuses, shapeRedList: redListStatus}[t.shape]
-	skipped := 0
-	ref, err := l.db.PutStatuses(ctx, l.ref, manyOf(t, func(emit func(taxon.Status)) error {
+	skipped = new(int)
+	return manyOf(t, func(emit func(taxon.Status)) error {
 		cd, err := t.code("cdref", "cdnom")
 		if err != nil || cd == 0 {
 			return err
@@ -46,17 +59,13 @@ func (l *refLoader) putStatuses(ctx context.Context, t *refTable) (vault.Referen
 		}
 		return read(t, func(s taxon.Status) {
 			if !territories[taxon.Fold(s.Territory)] {
-				skipped++
+				*skipped++
 				return
 			}
 			s.CdRef = taxon.CdRef(cd)
 			emit(s)
 		})
-	}))
-	if err == nil {
-		l.leftOut(skipped)
-	}
-	return ref, err
+	}), skipped, nil
 }
 
 // territories returns the folded names of the territories whose statuses are kept.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"garrigue/internal/taxon"
+	"garrigue/internal/vault"
 )
 
 // withdrawnCodes reads CDNOM_DISPARUS.
@@ -213,4 +214,29 @@ func sameGenus(name, scientific string) bool {
 	genus, _, more := strings.Cut(scientific, " ")
 	first, _, _ := strings.Cut(name, " ")
 	return more && genus == first && strings.Contains(name, " ")
+}
+
+// wholeTaxref is the least size of a file that may be a whole version, compressed or not: the
+// national files of recent versions are more than twice that as a zip.
+const wholeTaxref = 20 << 20
+
+// complete reports whether a table of names is a whole version of TAXREF.
+func (l *refLoader) complete(t *refTable) bool {
+	return l.o.Complete || l.size >= wholeTaxref && t.any("cdsup", "cdtaxsup") &&
+		t.has("cdnom", "cdref", "rang", "lbnom", "habitat", "fr", "regne", "group1inpn")
+}
+
+// visioNatureCodes reads the species numbers of VisioNature. A species without CD_NOM is left
+// out; CD_NOM below 0 are names a platform added to its own copy of TAXREF, known to it alone.
+func visioNatureCodes(t *refTable) iter.Seq2[vault.Code, error] {
+	return refRows(t, func() (c vault.Code, ok bool, err error) {
+		if c.Code = t.get("idespecevisionature"); c.Code == "" {
+			return c, false, nil
+		}
+		if c.CdNom, err = t.code("cdnom"); err != nil || c.CdNom <= 0 {
+			return c, false, err
+		}
+		c.Code = strings.Clone(c.Code)
+		return c, true, nil
+	})
 }

@@ -10,7 +10,7 @@ import (
 	"garrigue/internal/vault"
 )
 
-// Report says what became of a file. Read = Created + Updated + Unchanged + Rejected.
+// Report says what became of a file. Read = Created + Updated + Unchanged + Rejected + Withdrawn - Missing.
 type Report struct {
 	File       string   `json:"file"`
 	Table      string   `json:"table,omitempty"`    // inside an archive
@@ -25,20 +25,36 @@ type Report struct {
 	Mapping    []Mapped `json:"mapping"`
 	Kept       []string `json:"kept"` // columns of no field, kept with the observation
 
+	// Told is where the mapping comes from: "" for a known format, else mapping, remembered or
+	// doctor. Added and Removed are what moved in the header since the source's last file.
+	Told    string   `json:"told,omitempty"`
+	Added   []string `json:"added,omitempty"`
+	Removed []string `json:"removed,omitempty"`
+	// Unknown are the values no code list has, the most frequent first: they are kept aside.
+	Unknown []UnknownValue `json:"unknown,omitempty"`
+
+	Passed    int            `json:"passed,omitempty"` // rows the mapping says are no observation, not read
 	Read      int            `json:"read"`
 	Created   int            `json:"created"`
 	Updated   int            `json:"updated"`
 	Unchanged int            `json:"unchanged"`
 	Rejected  int            `json:"rejected"`
-	Held      map[string]int `json:"held"`     // accepted rows that may not be published yet, by reason
-	Warnings  map[string]int `json:"warnings"` // by code
-	Rejects   map[string]int `json:"rejects"`  // rejected rows by code; a row may have several
+	Withdrawn int            `json:"withdrawn"` // announced by rows, or missing from a complete file
+	Missing   int            `json:"missing"`   // of Withdrawn, those a complete file lacks
+	Returned  int            `json:"returned"`  // of Updated, those that had been withdrawn
+	Twins     int            `json:"twins"`     // rows that another dataset has as well
+	Held      map[string]int `json:"held"`      // accepted rows that may not be published yet, by reason
+	Warnings  map[string]int `json:"warnings"`  // by code
+	Rejects   map[string]int `json:"rejects"`   // rejected rows by code; a row may have several
 	Unmatched []Unmatched    `json:"unmatched,omitempty"`
 
 	DryRun        bool    `json:"dry_run,omitempty"`
+	TooMany       bool    `json:"too_many,omitempty"` // a trial found more missing than would be withdrawn unforced
 	Batch         int64   `json:"batch,omitempty"`
 	Seconds       float64 `json:"seconds"`
 	RowsPerSecond float64 `json:"rows_per_second"`
+
+	layout string // of the file, as JSON, to give rejects back in its form
 }
 
 // Mapped is one column and what it was taken for.
@@ -67,7 +83,10 @@ func separatorName(c string) string {
 
 // describe fills what is known of the file before its rows.
 func (r *Report) describe(s *source, rows *rows, p *plan, prof *profile) {
-	l := rows.t.Layout()
+	l := s.layout(rows)
+	if b, err := json.Marshal(l); err == nil {
+		r.layout = string(b)
+	}
 	r.File, r.Table, r.Format, r.LeftOut = s.name, l.Table, p.format.name, l.Others
 	if s.archive != nil {
 		r.Format = Archive
@@ -104,6 +123,11 @@ func (r *Report) describe(s *source, rows *rows, p *plan, prof *profile) {
 	r.notes(p, prof)
 }
 
+// explain tells where the plan comes from.
+func (r *Report) explain(p *planned) {
+	r.Told, r.Added, r.Removed = p.told, p.moved.added, p.moved.removed
+}
+
 // notes adds what was assumed for the whole file.
 func (r *Report) notes(p *plan, prof *profile) {
 	for _, f := range [...]field{fDateStart, fDateEnd, fVerbatimDate} {
@@ -118,6 +142,9 @@ func (r *Report) notes(p *plan, prof *profile) {
 			r.Warnings[string(quality.TwoDigitYear)] += e.shortYear
 		}
 	}
+	if prof.rounded {
+		r.Warnings[string(quality.CoordinatesRounded)] = prof.rows
+	}
 	if prof.assumed {
 		r.Warnings[string(quality.ProjectionAssumed)] = prof.rows
 	}
@@ -130,6 +157,9 @@ func (r *Report) count(out vault.Outcome, o *observation.Observation) {
 		r.Created++
 	case vault.Updated:
 		r.Updated++
+	case vault.Returned:
+		r.Updated++
+		r.Returned++
 	case vault.Unchanged:
 		r.Unchanged++
 	}
@@ -169,7 +199,7 @@ func (r *Report) finish(started time.Time, unmatched map[string]int) {
 }
 
 func (r *Report) info() vault.BatchInfo {
-	i := vault.BatchInfo{File: r.File, Format: r.Format, Mapping: r.mapping(), Read: r.Read, Created: r.Created,
+	i := vault.BatchInfo{File: r.File, Format: r.Format, Mapping: r.mapping(), Layout: r.layout, Read: r.Read, Created: r.Created,
 		Updated: r.Updated, Same: r.Unchanged, Rejected: r.Rejected}
 	for _, n := range r.Held {
 		i.Held += n

@@ -25,6 +25,7 @@ type source struct {
 	archive *archive // nil for a plain table
 	reader  *reader  // nil for delimited text and archives
 	wish    readOptions
+	derive  *deriver // what a mapping adds to each row
 }
 
 // table is one reading of the rows of a producer's file, whatever its kind. A row's Raw is
@@ -44,7 +45,10 @@ type table interface {
 
 // readOptions are the caller's wishes on how to read a file that holds several tables.
 type readOptions struct {
-	Table string // sheet of a workbook, layer of a GeoPackage, entry of a zip; "" for the first of observations
+	Table     string // sheet of a workbook, layer of a GeoPackage, entry of a zip; "" for the first of observations
+	HeaderRow int    // line of the names of columns in a text, 0 for the first
+	Encoding  string // of a text, "" to find it
+	Separator string // the same
 }
 
 // reader is a kind of file that is not delimited text.
@@ -60,7 +64,7 @@ type reader struct {
 
 // readers lists the kinds, in the order they are tried.
 func readers() []*reader {
-	return []*reader{}
+	return slices.Concat([]*reader{pageReader()}, tableReaders(), []*reader{jsonReader()})
 }
 
 // asFault is errors.As for fault.Error.
@@ -134,8 +138,6 @@ func (s *source) refuse() error {
 	}
 	text := strings.TrimLeft(strings.TrimPrefix(string(head[:n]), "\ufeff"), " \r\n\t")
 	switch {
-	case strings.HasPrefix(text, "<") && strings.Contains(strings.ToLower(text), "gml"):
-		return fault.Say(fault.Invalid, "ingest.gml", s.name)
 	case strings.HasPrefix(text, "<"):
 		return fault.Say(fault.Invalid, "ingest.xml", s.name)
 	case strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[{"):
@@ -176,10 +178,30 @@ type rows struct {
 	fixed   []string
 	fields  []string
 	skipped int // template rows
+	derive  *deriver
+	queue   []tabular.Row // of a row that makes several
+	passed  int           // rows said to be no observation
+
+	returned int           // place from 1 of the columns that rejects came back with, 0 without
+	ahead    []tabular.Row // read to recognise them
+	over     bool          // that was all of the table
 }
 
 // read starts a reading.
 func (s *source) read() (*rows, error) {
+	r, err := s.start()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.dropReturned(); err != nil {
+		r.close()
+		return nil, err
+	}
+	r.derive = s.derive
+	return r, nil
+}
+
+func (s *source) start() (*rows, error) {
 	if s.archive != nil {
 		return s.archive.read(s)
 	}
@@ -190,18 +212,52 @@ func (s *source) read() (*rows, error) {
 		}
 		return &rows{t: t, header: t.Header(), own: len(t.Header())}, nil
 	}
-	t, err := tabular.Open(s.file, s.size, s.name, tabular.Options{})
+	t, err := tabular.Open(s.file, s.size, s.name, s.textOptions())
 	if err != nil {
 		return nil, err
 	}
 	return &rows{t: t, header: t.Header(), own: len(t.Header())}, nil
 }
 
-// next returns the next row, io.EOF after the last. GINCO's templates have a row of hints
-// after the header, which starts with "//": it is passed over.
+// textOptions are the wishes on how to read a text.
+func (s *source) textOptions() tabular.Options {
+	o := tabular.Options{Entry: s.wish.Table}
+	if n := s.wish.HeaderRow; n > 1 {
+		o.SkipLines = n - 1
+	}
+	o.Encoding, _ = tabular.ParseEncoding(s.wish.Encoding)
+	if len(s.wish.Separator) == 1 {
+		o.Separator = s.wish.Separator[0]
+	}
+	return o
+}
+
+// next returns the next row, io.EOF after the last, with what a mapping derives from it.
 func (r *rows) next() (tabular.Row, error) {
+	if r.derive == nil {
+		return r.plain()
+	}
+	for len(r.queue) == 0 {
+		row, err := r.plain()
+		if err != nil {
+			return row, err
+		}
+		if r.derive.skips(row) {
+			r.passed++
+			continue
+		}
+		r.queue = r.derive.rows(row)
+	}
+	row := r.queue[0]
+	r.queue = r.queue[1:]
+	return row, nil
+}
+
+// plain returns the next row of the file, io.EOF after the last. GINCO's templates have a row of hints
+// after the header, which starts with "//": it is passed over.
+func (r *rows) plain() (tabular.Row, error) {
 	for {
-		row, err := r.t.Next()
+		row, err := r.take()
 		if err != nil {
 			return row, err
 		}
@@ -209,7 +265,7 @@ func (r *rows) next() (tabular.Row, error) {
 			r.skipped++
 			continue
 		}
-		if r.core == nil && len(r.fixed) == 0 {
+		if !r.whole() {
 			return row, nil
 		}
 		if len(row.Fields) > r.own {
@@ -223,7 +279,7 @@ func (r *rows) next() (tabular.Row, error) {
 			r.fields = r.core.join(r.fields)
 		}
 		r.fields = append(r.fields, r.fixed...)
-		row.Fields = r.fields
+		row.Fields, row.Raw = r.fields, tabular.Line(r.fields, ',')
 		return row, nil
 	}
 }

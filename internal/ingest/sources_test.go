@@ -34,7 +34,7 @@ func TestEverySource(t *testing.T) {
 	// Rows the file has, from the shared data's own description; -1: one sentence.
 	want := map[string]int{
 		"sinp-dee/dee_test_documentation.csv": 46, "sinp-dee/dee_test_mnhn.csv": 48, "sinp-dee/dee_test_mnhnlight.csv": 3, "sinp-dee/dsr_test_coherence_erreurs.csv": 27,
-		"sinp-dee/ExempleOccurrenceTaxon-2154.gml": -1, "sinp-dee/habitats-final-UTF8.csv": -1, "sinp-dee/stations-final-UTF8.csv": -1,
+		"sinp-dee/ExempleOccurrenceTaxon-2154.gml": 2, "sinp-dee/habitats-final-UTF8.csv": -1, "sinp-dee/stations-final-UTF8.csv": -1,
 		"geonature/synthese-echange-cen-paca.tsv.gz": 897, "geonature/import-occhab/valid_file.csv": -1,
 		"geonature/import-synthese/altitude_file.csv": 11, "geonature/import-synthese/dates.csv": 16, "geonature/import-synthese/depth.csv": 6,
 		"geonature/import-synthese/few_lines.csv": 3, "geonature/import-synthese/geom_file.csv": 21, "geonature/import-synthese/jdd_to_import_file.csv": 8,
@@ -46,7 +46,7 @@ func TestEverySource(t *testing.T) {
 		"dwca/gbif-results.zip":    158, // its meta.xml says ignoreHeaderLines=0: the first line is data too
 		"dwca/plants-dwca-ext.zip": -1, "dwca/validator-occurrence.zip": 19, "dwca/ipt/event-event.txt": -1, "dwca/ipt/res1-occurrence.txt": -1,
 		"gbif-csv/0009886-250127130748423.zip": 91, "gbif-csv/csv_optional_quotes_puma.csv.gz": -1,
-		"visionature/faune-occitanie-hirondelle-fenetre-31.tsv": 952, "inaturalist/observations.csv": 50, "inaturalist/observations_dwca.csv": 50,
+		"visionature/faune-occitanie-hirondelle-fenetre-31.tsv": 952, "visionature/faune-occitanie-hirondelle-fenetre-31.geojson": 952, "csv-structures/pne-faune-2008-2010-shp.zip": 508, "inaturalist/observations.csv": 50, "inaturalist/observations_dwca.csv": 50,
 	}
 	db := realVault(t)
 	im := newImporter(t, db)
@@ -285,13 +285,14 @@ func aixAreas(t *testing.T, db *vault.DB) {
 func TestGeoNatureExpectedErrors(t *testing.T) {
 	needShared(t)
 	// Their names of a check that has another one here.
-	same := map[string]quality.Code{"INVALIDE_DATE": quality.InvalidDate, "NO-GEOM": quality.NoGeoreference, "GEOMETRY_OUTSIDE": quality.GeometryOutside}
+	same := map[string]quality.Code{"INVALIDE_DATE": quality.InvalidDate, "NO-GEOM": quality.NoGeoreference, "GEOMETRY_OUTSIDE": quality.GeometryOutside,
+		// Years before 1900 are those of herbaria: told, not refused.
+		"DATE_MIN_TOO_LOW": quality.OldDate, "DATE_MAX_TOO_LOW": quality.OldDate}
 	// Rows where we differ, by file and line, with the reason.
 	except := map[string]string{
 		"altitude_file.csv:4":      "GeoNature computes the other altitude from its relief model; there is none here",
 		"altitude_file.csv:6":      "the same",
-		"dates.csv:14":             "years before 1900 are those of herbaria: accepted with the warning OLD_DATE",
-		"dates.csv:15":             "the same",
+		"uuid_file.csv:5":          "an identifier of another dataset is accepted, and recognised: EXISTING_UUID is a warning",
 		"valid_file.csv:4":         "GeoNature is told to take id_synthese for the key; here id_origine is, and differs",
 		"valid_file.csv:5":         "the same",
 		"jdd_to_import_file.csv:5": "datasets are created as they come: none is missing, inactive, private or forbidden to its sender",
@@ -322,8 +323,11 @@ func TestGeoNatureExpectedErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := map[int][]quality.Finding{}
+			for _, m := range mapFile(t, im, src) {
+				got[m.line] = m.findings
+			}
 			for _, r := range rejects {
-				got[r.Line] = r.Findings
+				got[r.Line] = append(got[r.Line], r.Findings...)
 			}
 			held := 0
 			for line, words := range expected {
@@ -336,6 +340,9 @@ func TestGeoNatureExpectedErrors(t *testing.T) {
 				} else if except[key] != "" {
 					t.Errorf("line %d is no exception any more", line)
 				}
+			}
+			if n := rep.Warnings["EXISTING_UUID"]; file == "uuid_file.csv" && n != 1 {
+				t.Errorf("%d twins by their identifier", n)
 			}
 			if file == "geom_file.csv" && rep.Held["outside_territory"] != held {
 				t.Errorf("%d held outside the territory, %d expected", rep.Held["outside_territory"], held)
@@ -374,7 +381,7 @@ func compare(words string, got []quality.Finding, same map[string]quality.Code, 
 	case "count min > count max":
 		want = append(want, quality.CountMinSupCountMax)
 	}
-	if len(want) == 0 && len(got) > 0 {
+	if len(want) == 0 && slices.ContainsFunc(got, func(f quality.Finding) bool { return f.Code.Severity() == quality.Reject }) {
 		return fmt.Errorf("rejected: %v", got)
 	}
 	for _, w := range want {

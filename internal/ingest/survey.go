@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -18,12 +17,14 @@ import (
 type profile struct {
 	dates      map[field]*evidence
 	rows       int
-	uuids      map[uint64]struct{} // hashes of permanent identifiers given twice or more
-	keys       map[uint64]struct{} // the same of the producer's keys
+	uuids      []uint64 // hashes of permanent identifiers given twice or more, sorted
+	keys       []uint64 // the same of the producer's keys
+	contents   []uint64 // the same of whole rows without a permanent identifier
 	geometry   map[field]geo.CRS
 	pairs      map[field]geo.CRS
 	assumed    bool // the projection was deduced, not read
 	comma      bool // decimals with a comma
+	rounded    bool // every coordinate is to a kilometre or so, and nothing says so
 	kept       []int16
 	keptSecond []field
 }
@@ -40,11 +41,15 @@ func (im *Importer) survey(ctx context.Context, s *source, p *plan, progress fun
 	if err != nil {
 		return nil, err
 	}
+	defer r.close()
 	prof := &profile{dates: map[field]*evidence{}, geometry: map[field]geo.CRS{}, pairs: map[field]geo.CRS{}}
 	for _, f := range dateFields {
 		prof.dates[f] = &evidence{}
 	}
-	var uuids, keys []uint64
+	uuids, keys, contents := newSpool(), newSpool(), newSpool()
+	defer uuids.close()
+	defer keys.close()
+	defer contents.close()
 	sample := newSample()
 	get := func(row []string, f field) string {
 		if c := p.column[f]; c >= 0 && int(c) < len(row) {
@@ -71,23 +76,30 @@ func (im *Importer) survey(ctx context.Context, s *source, p *plan, progress fun
 				prof.dates[f].observe(v)
 			}
 		}
-		id := get(row.Fields, fUUID)
-		if u, ok := parseUUID(id); ok {
-			uuids = append(uuids, keyHash(string(u[:])))
-		} else if id != "" && p.format.name == SINP121 { // the key of a row whose permanent identifier is no UUID
-			keys = append(keys, keyHash(id))
-		} else if k := get(row.Fields, fOrigin); k != "" {
-			keys = append(keys, keyHash(k))
-		} else if p.second[fOrigin] >= 0 && int(p.second[fOrigin]) < len(row.Fields) {
-			if k := clean(row.Fields[p.second[fOrigin]]); k != "" {
-				keys = append(keys, keyHash(k))
+		into, hash := rowIdentity(p, row.Fields, get)
+		switch into {
+		case byUUID:
+			err = uuids.add(hash)
+		case byKey:
+			if err = keys.add(hash); err == nil && !p.format.byOrigin {
+				err = contents.add(contentHash(row.Fields, p))
 			}
+		default:
+			err = contents.add(contentHash(row.Fields, p))
+		}
+		if err != nil {
+			return nil, err
 		}
 		sample.observe(func(f field) string { return get(row.Fields, f) })
 	}
 	progress(1, prof.rows)
-	prof.uuids, prof.keys = repeated(uuids), repeated(keys)
+	for to, from := range map[*[]uint64]*spool{&prof.uuids: uuids, &prof.keys: keys, &prof.contents: contents} {
+		if *to, err = from.repeated(); err != nil {
+			return nil, err
+		}
+	}
 	im.decideProjection(prof, p, sample)
+	prof.told(p)
 	for f := range nFields {
 		if !stored(f) && p.column[f] >= 0 {
 			prof.kept = append(prof.kept, p.column[f])
@@ -99,32 +111,48 @@ func (im *Importer) survey(ctx context.Context, s *source, p *plan, progress fun
 	return prof, nil
 }
 
-func repeated(hashes []uint64) map[uint64]struct{} {
-	slices.Sort(hashes)
-	out := map[uint64]struct{}{}
-	for i := 1; i < len(hashes); i++ {
-		if hashes[i] == hashes[i-1] {
-			out[hashes[i]] = struct{}{}
+// What a row is known by, as far as the first reading can tell.
+const (
+	byContent = iota
+	byUUID
+	byKey
+)
+
+func rowIdentity(p *plan, fields []string, get func([]string, field) string) (by int, hash uint64) {
+	id := get(fields, fUUID)
+	if u, ok := parseUUID(id); ok {
+		return byUUID, keyHash(string(u[:]))
+	}
+	if id != "" && p.format.name == SINP121 { // the key of a row whose permanent identifier is no UUID
+		return byKey, keyHash(id)
+	}
+	if k := get(fields, fOrigin); k != "" {
+		return byKey, keyHash(k)
+	}
+	if c := p.second[fOrigin]; c >= 0 && int(c) < len(fields) {
+		if k := clean(fields[c]); k != "" {
+			return byKey, keyHash(k)
 		}
 	}
-	return out
+	return byContent, 0
+}
+
+// contentHash is a quick hash of the whole row: to notice rows that may be the same.
+func contentHash(fields []string, p *plan) uint64 {
+	h := uint64(14695981039346656037)
+	for _, v := range fields[:min(len(fields), p.content)] {
+		for i := 0; i < len(v); i++ {
+			h = (h ^ uint64(v[i])) * 1099511628211
+		}
+		h = (h ^ 0xff) * 1099511628211
+	}
+	return h
 }
 
 func (p *profile) repeatedUUID(u uuid.UUID) bool {
-	if len(p.uuids) == 0 {
-		return false
-	}
-	_, ok := p.uuids[keyHash(string(u[:]))]
-	return ok
+	return len(p.uuids) > 0 && within(p.uuids, keyHash(string(u[:])))
 }
-
-func (p *profile) repeatedKey(k string) bool {
-	if len(p.keys) == 0 {
-		return false
-	}
-	_, ok := p.keys[keyHash(k)]
-	return ok
-}
+func (p *profile) repeatedKey(k string) bool { return len(p.keys) > 0 && within(p.keys, keyHash(k)) }
 
 // sampled is how many coordinates are looked at to tell a projection.
 const sampled = 5000
@@ -193,6 +221,7 @@ func (im *Importer) decideProjection(prof *profile, p *plan, s *sample) {
 	for _, f := range [...]field{fGeometry, fGeometryLocal} {
 		prof.geometry[f] = im.projection(s.shapes[f], named, p.named(f), prof)
 	}
+	prof.rounded = !p.has(fUncertainty) && s.rounded()
 }
 
 func (im *Importer) projection(pts []orb.Point, named geo.CRS, header string, prof *profile) geo.CRS {
@@ -216,7 +245,7 @@ func (im *Importer) projection(pts []orb.Point, named geo.CRS, header string, pr
 		word string
 		crs  geo.CRS
 	}{{"l93", geo.Lambert93}, {"lambert93", geo.Lambert93}, {"2154", geo.Lambert93}, {"utm30", geo.UTM30}, {"utm31", geo.UTM31}, {"utm32", geo.UTM32},
-		{"32630", geo.UTM30}, {"32631", geo.UTM31}, {"32632", geo.UTM32}, {"25830", 25830}, {"25831", 25831}, {"25832", 25832}} {
+		{"32630", geo.UTM30}, {"32631", geo.UTM31}, {"32632", geo.UTM32}, {"27572", 27572}, {"l2e", 27572}, {"lambert2", 27572}, {"25830", 25830}, {"25831", 25831}, {"25832", 25832}} {
 		if strings.Contains(h, hint.word) {
 			return hint.crs
 		}
@@ -227,7 +256,7 @@ func (im *Importer) projection(pts []orb.Point, named geo.CRS, header string, pr
 
 // guess tries the systems a French file may be in.
 func (im *Importer) guess(pts []orb.Point) geo.CRS {
-	candidates := []geo.CRS{im.set.CRS, geo.Lambert93, geo.UTM31, geo.UTM30, geo.UTM32}
+	candidates := []geo.CRS{im.set.CRS, geo.Lambert93, geo.UTM31, geo.UTM30, geo.UTM32, 27572, 27573, 27563, 27562, 3942, 3943, 3944, 3945, 3946}
 	best, most := geo.CRS(0), 0
 	for _, c := range candidates {
 		n := 0
@@ -280,6 +309,13 @@ func parseCRS(s string) (geo.CRS, bool) {
 		return geo.WGS84, true
 	case "lambert93", "l93", "rgf93lambert93", "rgf93/lambert93":
 		return geo.Lambert93, true
+	case "lambert2etendu", "lambertiietendu", "lambert2e", "l2e", "ntflambert2etendu", "ntfparislambertzoneii":
+		return 27572, true
+	case "ntf":
+		return 4275, true
+	case "cc42", "cc43", "cc44", "cc45", "cc46", "cc47", "cc48", "cc49", "cc50", "rgf93cc42", "rgf93cc43", "rgf93cc44", "rgf93cc45", "rgf93cc46",
+		"rgf93cc47", "rgf93cc48", "rgf93cc49", "rgf93cc50":
+		return geo.CRS(3900 + int(s[len(s)-2]-'0')*10 + int(s[len(s)-1]-'0')), true
 	}
 	i := len(s)
 	for i > 0 && s[i-1] >= '0' && s[i-1] <= '9' {

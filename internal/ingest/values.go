@@ -215,9 +215,6 @@ func (m *mapper) codes(o *observation.Observation) {
 	if s := m.code(o, fSourceStatus, l.statutSource); s == "Li" && m.get(fBiblio) == "" && m.plan.format.strict {
 		m.find(quality.ConditionalMandatoryFieldError, fBiblio, "")
 	}
-	if m.get(fLastAction) == "D" {
-		m.found = append(m.found, quality.Finding{Code: quality.DeletedAtSource})
-	}
 }
 
 // disclosureCodes reads what decides who sees the row: a value nobody understands rejects
@@ -293,8 +290,27 @@ func (m *mapper) numbers(o *observation.Observation) {
 	if okmin && okmax && dmin > dmax {
 		m.find(quality.DepthMinSupDepthMax, fDepthMax, "")
 	}
-	if v, ok := m.number(fUncertainty); ok && v > 0 && v < 1e7 {
+	m.uncertainty(p)
+}
+
+// vague is an uncertainty, in metres, beyond which a unit or a column was taken for another: a
+// record that is right to 100 km is hardly located at all.
+const vague = 100_000
+
+// uncertainty reads the stated radius. Nothing is located to zero metres: 0 and less is no
+// radius, is told, and is kept aside.
+func (m *mapper) uncertainty(p *observation.Place) {
+	v, ok := m.number(fUncertainty)
+	if !ok {
+		return
+	}
+	if v > 0 && v < 1e7 {
 		p.Uncertainty = int(v + 0.999) // never smaller than stated
+	} else {
+		m.aside(m.out, fUncertainty, m.get(fUncertainty))
+	}
+	if v <= 0 || v > vague {
+		m.find(quality.InvalidRangeField, fUncertainty, m.get(fUncertainty))
 	}
 }
 
@@ -348,6 +364,7 @@ func (m *mapper) altitude(f field) int16 {
 	}
 	if n < -500 || n > 9000 {
 		m.find(quality.AltitudeOutOfRange, f, v)
+		m.aside(m.out, f, v)
 		return observation.NoAltitude
 	}
 	return int16(n)

@@ -126,13 +126,13 @@ func (m *mapper) visioNature(o *observation.Observation) {
 	} else {
 		o.Comment = m.get(fStructured)
 	}
-	if text := m.get(fBehaviourText); text != "" {
-		first, _, _ := strings.Cut(text, ",")
-		o.Behaviour, _ = l.comportement.code(first)
-	}
+	m.behaviours(o)
 	m.atlas(o)
 	m.estimate(o)
 	m.hidden(o)
+	if yes(m.get(fSecondHand)) || yes(m.get(fAnonymous)) {
+		o.Observers = "" // who did not ask to be named, or asked not to be
+	}
 	if form := m.get(fForm); form != "" && form != "0" && o.When.StartTime == "" {
 		o.When.StartTime, _ = clock(m.get(fFormStart))
 		o.When.EndTime, _ = clock(m.get(fFormStop))
@@ -140,12 +140,90 @@ func (m *mapper) visioNature(o *observation.Observation) {
 			o.When.EndTime = ""
 		}
 	}
-	// A kilometre square is drawn at its middle: the record stands for the whole square, in the
-	// commune the square is listed under.
-	if m.get(fPrecisionLabel) == "Carré kilométrique" && o.Place.Georeference == observation.ByGeometry {
-		o.Place.Box = cellBox(geo.CellAt(geo.Cell1, o.Place.Box.MinX, o.Place.Box.MinY))
-		o.Place.Nature = "In"
+	m.visioPlace(o)
+}
+
+// visioPlace makes an area of a record that stands at the middle of its place. A kilometre square
+// is drawn at its middle: the record stands for the whole square, in the commune the square is
+// listed under. VisioNature gives other places no size: the radius is our own estimate, on
+// the large side, so that no such point passes for an exact one.
+func (m *mapper) visioPlace(o *observation.Observation) {
+	p := &o.Place
+	if p.Georeference != observation.ByGeometry || p.Box.MinX != p.Box.MaxX || p.Box.MinY != p.Box.MaxY {
+		return
 	}
+	radius := 0
+	switch m.get(fPrecisionLabel) {
+	case "Carré kilométrique", "square":
+		p.Box, p.Nature = cellBox(geo.CellAt(geo.Cell1, p.Box.MinX, p.Box.MinY)), "In"
+		return
+	case "garden", "Jardin", "object", "subplace", "Sous-lieu-dit":
+		radius = 500
+	case "place", "Lieu-dit", "water", "polygone", "transect":
+		radius = 1000
+	case "imprecise", "municipality", "Commune":
+		radius = 5000
+	default: // precise, and what we do not know
+		return
+	}
+	p.Uncertainty, p.Nature = max(p.Uncertainty, radius), "In"
+}
+
+// visioNatureValues are the codes of VisioNature's answers. FT is a bird in female plumage,
+// which may be a young male; 1Y is the first calendar year, 2Y to 5Y the plumages before the adult's.
+func visioNatureValues() map[field]map[string]string {
+	return map[field]map[string]string{
+		fSex: {"U": "0", "M": "3", "F": "2", "FT": "1", "mixed": "5"},
+		fLifeStage: {"U": "0", "AD": "2", "MATURE": "2", "SUBAD": "5", "JUVENILE": "3", "PULL": "3", "YOUNGDEP": "3", "YOUNGFLYING": "3", "YOUNGBOLD": "3",
+			"1Y": "3", "IMM": "4", "IMM3": "4", "2Y": "4", "3Y": "4", "4Y": "4", "5Y": "4", "1YP": "1", "EMERGENT": "25", "EXUVIE": "11", "IMAGO": "15"},
+	}
+}
+
+// behaviours takes the first behaviour that the standard has a code for.
+func (m *mapper) behaviours(o *observation.Observation) {
+	text := m.get(fBehaviourText)
+	for text != "" {
+		var one string
+		one, text, _ = strings.Cut(text, ",")
+		one = strings.TrimSpace(one)
+		code, ok := m.im.lists.comportement.code(one)
+		if !ok {
+			code, ok = visioBehaviour(one)
+		}
+		if ok {
+			o.Behaviour = code
+			return
+		}
+	}
+}
+
+// visioBehaviour reads the constants of the API that mean one code of OCC_COMPORTEMENT.
+func visioBehaviour(name string) (string, bool) {
+	switch name {
+	case "MIGRATION", "MIGRATION_ACTIV":
+		return "4", true
+	case "FOOD":
+		return "8", true
+	case "WINTERING":
+		return "9", true
+	case "TRANSIT":
+		return "10", true
+	case "LAID", "GROUND_REST":
+		return "15", true
+	case "MOVE":
+		return "16", true
+	case "REST", "SLEEP", "SURFACE_REST":
+		return "17", true
+	case "COUPLING":
+		return "19", true
+	case "TANDEM":
+		return "21", true
+	case "TERRITORY", "TERRITORY_MARK":
+		return "22", true
+	case "LAY_EGGS":
+		return "23", true
+	}
+	return "", false
 }
 
 // structuredConsent reads who may see the record; a value nobody understands rejects it.
@@ -189,14 +267,14 @@ func (m *mapper) atlas(o *observation.Observation) {
 // an exact count, whose zero means the species was not there.
 func (m *mapper) estimate(o *observation.Observation) {
 	switch m.get(fEstimation) {
-	case "":
+	case "", "EXACT_VALUE":
 		o.CountType = "Co"
 		if o.CountMax == 0 {
 			o.Presence = observation.Absent
 		}
-	case ">", "≥":
+	case ">", "≥", "MINIMUM":
 		o.CountType, o.CountMax = "Es", max(o.CountMin, o.CountMax)
-	case "~":
+	case "~", "ESTIMATION":
 		o.CountType = "Es"
 	default:
 		o.CountType, o.CountMin, o.CountMax = "NSP", -1, -1
@@ -204,12 +282,25 @@ func (m *mapper) estimate(o *observation.Observation) {
 }
 
 // hidden reads the two ways a record is hidden: by its observer, a wish for the 10 km cell; by
-// the administrators, a record in question, neither shown nor counted as valid.
+// the administrators, a record in question or refused, neither shown nor counted as valid. A
+// committee's verdict is certain when it accepts, in doubt until then.
 func (m *mapper) hidden(o *observation.Observation) {
+	switch m.get(fCommittees) {
+	case "ACCEPTED":
+		o.Validation = observation.Certain
+	case "REQUESTED":
+		o.Validation = observation.Doubtful
+	}
 	if yes(m.get(fHidden)) && o.Diffusion != "4" && o.Diffusion != "3" {
 		o.Diffusion = "2"
 	}
 	if v := m.get(fAdminHidden); v != "" && v != "0" && !strings.EqualFold(v, "non") {
+		o.Validation, o.Diffusion = observation.Doubtful, "4"
+	}
+	switch m.get(fAdminType) {
+	case "refused":
+		o.Validation, o.Diffusion = observation.Invalid, "4"
+	case "question":
 		o.Validation, o.Diffusion = observation.Doubtful, "4"
 	}
 }

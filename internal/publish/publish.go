@@ -64,6 +64,8 @@ type run struct {
 	tally  tally
 	areas  *geo.Containment
 	within [16]geo.AreaKey
+	hidden []int64 // ids of twins that are not shown, sorted
+	next   int     // in hidden
 }
 
 // Run publishes the vault. Conflict when observations are not classed against the present
@@ -162,8 +164,17 @@ func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
 	if err != nil {
 		return err
 	}
-	if err := r.observations(ctx, b); err != nil {
-		return err
+	for try := 0; ; try++ {
+		err := r.observations(ctx, b)
+		if err == nil {
+			break
+		}
+		if err != errMoved { // nothing was counted yet
+			return err
+		}
+		if try == 5 {
+			return fault.Say(fault.Conflict, "publish.moved")
+		}
 	}
 	if err := b.Finish(ctx, r.tell); err != nil {
 		return err
@@ -263,6 +274,11 @@ func (r *run) observations(ctx context.Context, b *atlas.Builder) error {
 	r.tally = tally{byKind: map[geo.Kind]int{}, years: map[int]int{}}
 	grant := disclosure.Grant{Who: "publish", Reason: "snapshot of the public atlas, policy " + strconv.Quote(r.Policy.Version)}
 	r.tell("publish.step.read", 0, 0)
+	state, err := r.twins(ctx, grant)
+	if err != nil {
+		return err
+	}
+	r.next = 0
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	full, free := make(chan []observation.Observation, 2), make(chan []observation.Observation, 4)
@@ -282,8 +298,13 @@ func (r *run) observations(ctx context.Context, b *atlas.Builder) error {
 			free <- batch[:0]
 		}
 	}()
-	batch := <-free
-	err := r.db.Observations(ctx, grant, vault.ForPublication, func(o *observation.Observation) error {
+	batch, first := <-free, true
+	err = r.db.Observations(ctx, grant, vault.ForPublication, func(o *observation.Observation) error {
+		if first {
+			if first = false; r.unmoved(ctx, state) != nil {
+				return errMoved
+			}
+		}
 		if batch = append(batch, *o); len(batch) < batchRows {
 			return nil
 		}
@@ -307,6 +328,10 @@ func (r *run) add(o *observation.Observation, b *atlas.Builder, orgs map[string]
 	p, ok := disclosure.PublishInto(r.within[:0], o, &r.Policy, r.areas, disclosure.Public)
 	if !ok {
 		r.result.Withheld[withheld(o)]++
+		return nil
+	}
+	if r.isTwin(o.ID) {
+		r.result.Withheld["twin"]++
 		return nil
 	}
 	name, ok := orgs[p.Organisation]
@@ -344,7 +369,7 @@ func withheld(o *observation.Observation) string {
 		return "validation"
 	case max(o.Sensitivity, o.StatedLevel) >= 4:
 		return "sensitive"
-	case o.Diffusion == "4":
+	case o.Diffusion == "4", o.Consent == "4":
 		return "consent"
 	case o.Place.Georeference == observation.NoPlace:
 		return "place"

@@ -147,7 +147,7 @@ func classed(t testing.TB, db *vault.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.SetClassed(context.Background(), g); err != nil {
+	if err := db.SetClassed(context.Background(), g, 0); err != nil {
 		t.Fatal(err)
 	}
 }
