@@ -49,7 +49,9 @@ bench:
 fuzz:
 	scripts/fuzz.sh
 
+generate: PAGE = docs/guide/controles.md
 generate:
+	GARRIGUE_LANG=fr $(GO) run ./cmd/garrigue checks --markdown > $(PAGE).new && mv $(PAGE).new $(PAGE)
 	$(GO) tool templ generate -path internal/portal
 
 clean:

@@ -15,14 +15,15 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"garrigue/internal/demo"
+	"garrigue/internal/needs"
 )
 
 // faultRows is large enough for an import of about a second.
 const faultRows = 20_000
 
-// TestFaults imports the same file again and again while the program is killed at random
-// instants and while its disk fills up. Once a run is left alone, the vault must hold
-// exactly what one clean run gives.
+// TestFaults imports the same file again and again, into a file and into PostgreSQL, while the
+// program is killed at random instants and while its disk fills up. Once a run is left
+// alone, the vault must hold exactly what one clean run gives.
 func TestFaults(t *testing.T) {
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "garrigue")
@@ -34,6 +35,9 @@ func TestFaults(t *testing.T) {
 	if out, err := exec.Command("cp", "-r", clean, broken).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	address := needs.Postgres(t)
+	garrigue(t, bin, clean, "vault", "copy", "--to", address) // the references
+
 	start := time.Now()
 	garrigue(t, bin, clean, "import", "-q", files)
 	whole := time.Since(start)
@@ -41,9 +45,27 @@ func TestFaults(t *testing.T) {
 	if len(want) < faultRows*9/10 {
 		t.Fatalf("%d observations", len(want))
 	}
+	t.Run("file", func(t *testing.T) {
+		outOfDisk(t, bin, broken, files)
+		killed(t, whole, bin, "import", "-q", "-C", broken, files)
+		if diff := gocmp.Diff(want, content(t, filepath.Join(broken, "vault.sqlite"))); diff != "" {
+			t.Errorf("after the faults the vault differs from a clean run: %.2000s", diff)
+		}
+	})
+	t.Run("postgresql", func(t *testing.T) {
+		killed(t, whole, bin, "import", "-q", "-C", broken, "--database", address, files)
+		if diff := gocmp.Diff(want, content(t, address)); diff != "" {
+			t.Errorf("after the faults the vault differs from a clean run: %.2000s", diff)
+		}
+	})
+}
 
-	// A limit on the size of files stands for a full disk: the same errors reach the program.
-	full := exec.Command("sh", "-c", `trap '' XFSZ; ulimit -f 4096; exec "$0" import -q -C "$1" "$2"`, bin, broken, files)
+// outOfDisk imports under a limit on the size of files, which stands for a full disk: the same
+// errors reach the program.
+func outOfDisk(t *testing.T, bin, dir, files string) {
+	t.Helper()
+	full := exec.Command("sh", "-c", `trap '' XFSZ; ulimit -f 4096; exec "$0" import -q -C "$1" "$2"`, bin, dir, files)
+	full.Env = append(os.Environ(), "GARRIGUE_LANG=fr")
 	var said bytes.Buffer
 	full.Stderr = &said
 	if err := full.Run(); err == nil {
@@ -52,29 +74,29 @@ func TestFaults(t *testing.T) {
 	if s := said.String(); !strings.Contains(s, "Échec") || strings.Contains(s, "panic") {
 		t.Errorf("on a full disk the program said: %s", s)
 	}
+}
 
+// killed runs the program twenty times, killed within the time given, and once to its end.
+func killed(t *testing.T, within time.Duration, bin string, args ...string) {
+	t.Helper()
 	random := rand.New(rand.NewPCG(20, 26))
-	killed := 0
-	for range 20 {
-		cmd := exec.Command(bin, "import", "-q", "-C", broken, files)
+	dead := 0
+	for i := range 20 { // later and later, so that the first ones do not finish
+		cmd := exec.Command(bin, args...)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(random.Int64N(int64(whole))))
+		time.Sleep(time.Duration(random.Int64N(int64(within) * int64(i+1) / 20)))
 		cmd.Process.Kill()
 		var died *exec.ExitError
 		if err := cmd.Wait(); errors.As(err, &died) && !died.Exited() {
-			killed++
+			dead++
 		}
 	}
-	if killed < 5 {
-		t.Errorf("only %d runs of 20 were killed before their end (a whole one takes %v)", killed, whole)
+	if dead < 5 {
+		t.Errorf("only %d runs of 20 were killed before their end", dead)
 	}
-
-	garrigue(t, bin, broken, "import", "-q", files)
-	if diff := gocmp.Diff(want, content(t, filepath.Join(broken, "vault.sqlite"))); diff != "" {
-		t.Errorf("after the faults the vault differs from a clean run: %.2000s", diff)
-	}
+	garrigue(t, bin, "", args...)
 }
 
 // faultInstance makes an instance with the fictional references, and a file of observations.

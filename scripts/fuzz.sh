@@ -6,6 +6,6 @@ git grep -hn -E '^func Fuzz[A-Za-z0-9_]+\(' -- 'internal/*_test.go' >/dev/null |
 git grep -l -E '^func Fuzz[A-Za-z0-9_]+\(' -- 'internal/*_test.go' | while read -r f; do
   grep -oE '^func Fuzz[A-Za-z0-9_]+' "$f" | cut -c6- | while read -r t; do
     echo "== $t ($f)"
-    go test "./$(dirname "$f")" -run '^$' -fuzz "^$t\$" -fuzztime "${FUZZTIME:-60s}"
+    go test "./$(dirname "$f")" -run '^$' -fuzz "^$t\$" -fuzztime "${FUZZTIME:-60s}" -fuzzminimizetime 10x
   done
 done

@@ -31,6 +31,7 @@ const (
 
 // System is the outside world of one run, so that a test can be it.
 type System struct {
+	Stdin          io.Reader // answers to questions, nil for none
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
 	Terminal       bool // Stderr is a terminal: progress is drawn in place
@@ -45,13 +46,24 @@ func IsTerminal(f *os.File) bool {
 // root is the grammar of the command line. Its words come from the catalogues, through the
 // variables ${cli_…}.
 type root struct {
-	Dir string `short:"C" name:"dir" placeholder:"DIR" help:"${cli_flag_dir}"`
+	Dir      string `short:"C" name:"dir" placeholder:"DIR" help:"${cli_flag_dir}"`
+	Database string `name:"database" placeholder:"URL" help:"${cli_flag_database}"`
+	Progress string `name:"progress" placeholder:"auto|none|json" help:"${cli_flag_progress}"`
 
 	Init      initCmd      `cmd:"" help:"${cli_init}"`
 	Reference referenceCmd `cmd:"" help:"${cli_reference}"`
+	Taxon     taxonCmd     `cmd:"" help:"${cli_taxon}"`
 	Import    importCmd    `cmd:"" help:"${cli_import}"`
+	Doctor    doctorCmd    `cmd:"" help:"${cli_doctor}"`
 	Rejects   rejectsCmd   `cmd:"" help:"${cli_rejects}"`
+	Consent   consentCmd   `cmd:"" help:"${cli_consent}"`
+	History   historyCmd   `cmd:"" help:"${cli_history}"`
+	Twins     twinsCmd     `cmd:"" help:"${cli_twins}"`
+	Checks    checksCmd    `cmd:"" help:"${cli_checks}"`
+	Vault     vaultCmd     `cmd:"" help:"${cli_vault}"`
 	Export    exportCmd    `cmd:"" help:"${cli_export}"`
+	Source    sourceCmd    `cmd:"" help:"${cli_source}"`
+	Status    statusCmd    `cmd:"" help:"${cli_status}"`
 	Publish   publishCmd   `cmd:"" help:"${cli_publish}"`
 	Serve     serveCmd     `cmd:"" help:"${cli_serve}"`
 	Demo      demoCmd      `cmd:"" help:"${cli_demo}"`
@@ -60,17 +72,25 @@ type root struct {
 
 // env is what a command runs with.
 type env struct {
-	ctx  context.Context
-	sys  System
-	lang i18n.Lang
-	dir  string
-	log  *slog.Logger
+	ctx      context.Context
+	sys      System
+	lang     i18n.Lang
+	dir      string
+	log      *slog.Logger
+	progress progressMode
+	database string // address of the vault, from the flag or else the environment; "" for neither
+	flagged  bool   // from the flag
 }
 
 func (e *env) t(key string, args ...any) string { return i18n.T(e.lang, key, args...) }
 
 // say prints one line of the answer.
 func (e *env) say(key string, args ...any) { fmt.Fprintln(e.sys.Stdout, e.t(key, args...)) }
+
+// count prints the line of a key for a number of things.
+func (e *env) count(key string, n int, args ...any) {
+	fmt.Fprintln(e.sys.Stdout, i18n.N(e.lang, key, n, args...))
+}
 
 // json prints v for a machine.
 func (e *env) json(v any) error {
@@ -114,6 +134,10 @@ func Run(ctx context.Context, args []string, sys System) int {
 		return e.fail(usageError{err})
 	}
 	e.dir = firstOf(r.Dir, sys.Getenv("GARRIGUE_DIR"), ".")
+	e.database, e.flagged = firstOf(r.Database, sys.Getenv("GARRIGUE_DATABASE")), r.Database != ""
+	if e.progress, err = parseProgress(r.Progress); err != nil {
+		return e.fail(usageError{err})
+	}
 	if err := k.Run(e); err != nil {
 		return e.fail(err)
 	}

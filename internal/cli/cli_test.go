@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 			// A text archive holds no NUL: the binary file is written here.
 			return os.WriteFile(filepath.Join(e.WorkDir, "binary.csv"), []byte("a;b\n\x00\x01\x02\x00\x00;\x03\n\x00"), 0o600)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "append": appendFile, "glob": glob},
 	})
 }
 
@@ -53,5 +53,25 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// appendFile adds a file to another: append TO FROM
+func appendFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: append TO FROM")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(ts.ReadFile(args[0])+ts.ReadFile(args[1])), 0o600))
+}
+
+// glob checks how many files answer to a pattern: glob PATTERN N
+func glob(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: glob PATTERN N")
+	}
+	found, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if strconv.Itoa(len(found)) != args[1] {
+		ts.Fatalf("%d files, want %s", len(found), args[1])
 	}
 }

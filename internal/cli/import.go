@@ -10,7 +10,6 @@ import (
 	"garrigue/internal/geo"
 	"garrigue/internal/i18n"
 	"garrigue/internal/ingest"
-	"garrigue/internal/quality"
 	"garrigue/internal/vault"
 )
 
@@ -20,6 +19,11 @@ type importCmd struct {
 	Dataset      string   `name:"dataset" placeholder:"NAME" help:"${cli_import_dataset}"`
 	Organisation string   `name:"organisation" placeholder:"NAME" help:"${cli_import_organisation}"`
 	Format       string   `name:"format" default:"auto" help:"${cli_import_format}"`
+	Mapping      string   `name:"mapping" type:"existingfile" placeholder:"FILE" help:"${cli_import_mapping}"`
+	Set          []string `name:"set" sep:"none" placeholder:"ATTRIBUTE=VALUE" help:"${cli_import_set}"`
+	Table        string   `name:"table" placeholder:"NAME" help:"${cli_import_table}"`
+	Complete     bool     `name:"complete" help:"${cli_import_complete}"`
+	Force        bool     `name:"force-withdraw" help:"${cli_import_force}"`
 	DryRun       bool     `name:"dry-run" help:"${cli_import_dryrun}"`
 	JSON         bool     `name:"json" help:"${cli_flag_json}"`
 	Quiet        bool     `name:"quiet" short:"q" help:"${cli_flag_quiet}"`
@@ -30,6 +34,16 @@ type importCmd struct {
 func (c *importCmd) Run(e *env) error {
 	if err := knownFormat(c.Format); err != nil {
 		return usageError{err}
+	}
+	set, err := ingest.ParseSettings(c.Set)
+	if err != nil {
+		return usageError{err}
+	}
+	var mapping *ingest.Mapping
+	if c.Mapping != "" {
+		if mapping, err = ingest.ReadMapping(c.Mapping); err != nil {
+			return err
+		}
 	}
 	return withInstance(e, func(s *settings, db *vault.DB) error {
 		im, err := ingest.NewImporter(e.ctx, db, importSettings(e, s))
@@ -42,7 +56,8 @@ func (c *importCmd) Run(e *env) error {
 		failed := 0
 		for _, f := range c.Files {
 			rep, err := im.Import(e.ctx, f, ingest.Options{
-				Dataset: c.Dataset, Organisation: c.Organisation, Format: c.Format, DryRun: c.DryRun,
+				Dataset: c.Dataset, Organisation: c.Organisation, Format: c.Format, DryRun: c.DryRun, Complete: c.Complete, ForceWithdraw: c.Force, By: recorder(e),
+				Mapping: mapping, Set: set, Table: c.Table,
 				Progress: func(pr ingest.Progress) { p.update(pr.File, pr.Bytes, pr.Size) },
 			})
 			p.finish()
@@ -83,7 +98,7 @@ func knownFormat(name string) error {
 }
 
 func importSettings(e *env, s *settings) ingest.Settings {
-	return ingest.Settings{Today: today(), Log: e.log, CRS: geo.CRS(s.Import.Projection)}
+	return ingest.Settings{Today: today(), Log: e.log, CRS: geo.CRS(s.Import.Projection), Share: s.Import.Share, Far: 1000 * s.Import.FarKM}
 }
 
 // printReport says what became of a file in a few lines.
@@ -94,6 +109,15 @@ func printReport(e *env, r ingest.Report) {
 	}
 	e.say(key, r.File, i18n.T(e.lang, "format."+r.Format), r.Seconds)
 	e.say("import.counts", r.Read, r.Created, r.Updated, r.Unchanged, r.Rejected)
+	if r.Withdrawn > 0 || r.Returned > 0 {
+		e.say("import.withdrawn", r.Withdrawn, r.Missing, r.Returned)
+	}
+	if r.TooMany {
+		e.say("import.toomany", r.Missing)
+	}
+	if r.Twins > 0 {
+		e.count("import.twins", r.Twins)
+	}
 	// Named after the file by default: under another name the same rows would be other
 	// observations.
 	if len(r.Datasets) > 0 {
@@ -102,14 +126,24 @@ func printReport(e *env, r ingest.Report) {
 	if len(r.LeftOut) > 0 {
 		e.say("import.leftout", r.Table, listed(r.LeftOut))
 	}
+	if r.Told != "" {
+		e.say("import.told." + r.Told)
+	}
+	if len(r.Added)+len(r.Removed) > 0 {
+		e.say("import.moved", listed(r.Removed), listed(r.Added))
+	}
 	for _, k := range slices.Sorted(maps.Keys(r.Held)) {
 		e.say("import.held", r.Held[k], i18n.T(e.lang, "hold."+k))
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.Warnings)) {
-		e.say("import.warning", r.Warnings[k], k, i18n.T(e.lang, "quality."+k))
+		e.count("import.warning", r.Warnings[k], k, i18n.T(e.lang, "quality."+k))
+	}
+	const few = 10
+	for _, v := range r.Unknown[:min(few, len(r.Unknown))] {
+		e.count("import.unknown", v.Rows, v.Attribute, v.Written, near(e, v.Nearest))
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.Rejects)) {
-		e.say("import.reject", r.Rejects[k], k, i18n.T(e.lang, "quality."+k))
+		e.count("import.reject", r.Rejects[k], k, i18n.T(e.lang, "quality."+k))
 	}
 	if r.Rejected > 0 && !r.DryRun { // a trial keeps no reject to show
 		e.say("import.seerejects", fmt.Sprint(r.Batch))
@@ -123,71 +157,4 @@ func listed(names []string) string {
 		return strings.Join(names[:few], ", ") + ", … (" + fmt.Sprint(len(names)) + ")"
 	}
 	return strings.Join(names, ", ")
-}
-
-// rejectsCmd lists rejected rows.
-type rejectsCmd struct {
-	Batch int64 `name:"batch" placeholder:"N" help:"${cli_rejects_batch}"`
-	Rows  bool  `name:"rows" help:"${cli_rejects_rows}"`
-	JSON  bool  `name:"json" help:"${cli_flag_json}"`
-}
-
-// rejectLine is a rejected row for a machine.
-type rejectLine struct {
-	Batch   int64        `json:"batch"`
-	Line    int          `json:"line"`
-	Reasons []reasonLine `json:"reasons"`
-	Row     string       `json:"row,omitempty"`
-}
-
-type reasonLine struct {
-	Code     quality.Code `json:"code"`
-	Field    string       `json:"field,omitempty"`
-	Sentence string       `json:"sentence"`
-}
-
-// Run prints line, code and sentence of each rejected row. The producer's own line, which may
-// name people, is printed on demand only.
-func (c *rejectsCmd) Run(e *env) error {
-	return withInstance(e, func(_ *settings, db *vault.DB) error {
-		rows, err := db.Rejects(e.ctx, c.Batch)
-		if err != nil {
-			return err
-		}
-		if c.Batch != 0 && len(rows) == 0 { // nothing refused, or a number mistyped?
-			known, err := db.Batches(e.ctx, 0)
-			if err != nil {
-				return err
-			}
-			if !slices.ContainsFunc(known, func(b vault.BatchInfo) bool { return b.ID == c.Batch }) {
-				return fault.Say(fault.NotFound, "rejects.nobatch", c.Batch)
-			}
-		}
-		out := make([]rejectLine, 0, len(rows))
-		for _, r := range rows {
-			l := rejectLine{Batch: r.Batch, Line: r.Line}
-			if c.Rows {
-				l.Row = r.Row
-			}
-			for _, f := range r.Findings {
-				l.Reasons = append(l.Reasons, reasonLine{f.Code, f.Field, quality.Sentence(e.lang, f)})
-			}
-			out = append(out, l)
-		}
-		if c.JSON {
-			return e.json(out)
-		}
-		if len(out) == 0 {
-			e.say("rejects.none")
-		}
-		for _, l := range out {
-			for _, r := range l.Reasons {
-				e.say("rejects.line", fmt.Sprint(l.Batch), fmt.Sprint(l.Line), string(r.Code), r.Sentence)
-			}
-			if l.Row != "" {
-				fmt.Fprintln(e.sys.Stdout, "    "+l.Row)
-			}
-		}
-		return nil
-	})
 }

@@ -20,7 +20,7 @@ type initCmd struct {
 	Publisher string `name:"publisher" help:"${cli_init_publisher}"`
 }
 
-// Run writes DIR/garrigue.toml and DIR/vault.sqlite. Conflict when there is an instance.
+// Run writes DIR/garrigue.toml and makes the vault, DIR/vault.sqlite or --database. Conflict when there is an instance.
 func (c *initCmd) Run(e *env) error {
 	if err := createInstance(e, c.Directory, c.Name, c.Territory, c.Publisher, false); err != nil {
 		return err
@@ -38,10 +38,18 @@ func createInstance(e *env, dir, name, territory, publisher string, fictional bo
 		return fault.Say(fault.Invalid, "init.mkdir", dir).Because(err)
 	}
 	var b bytes.Buffer
-	if err := writeSettings(&b, e.lang, name, territory, publisher, fictional); err != nil {
+	address := e.database
+	if fictional && !e.flagged { // the environment may name the real one
+		address = ""
+	}
+	written, err := forSettings(address)
+	if err != nil {
 		return err
 	}
-	db, err := vault.Open(e.ctx, vaultPath(dir))
+	if err := writeSettings(&b, e.lang, name, territory, publisher, written, fictional); err != nil {
+		return err
+	}
+	db, err := vault.Open(e.ctx, firstOf(address, vaultPath(dir)))
 	if err != nil {
 		return err
 	}
@@ -59,7 +67,7 @@ func withInstance(e *env, f func(*settings, *vault.DB) error) (err error) {
 	if err != nil {
 		return err
 	}
-	db, err := vault.Open(e.ctx, vaultPath(e.dir))
+	db, err := vault.Open(e.ctx, e.vaultAddress(s))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"sync"
@@ -8,57 +9,109 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"garrigue/internal/fault"
 	"garrigue/internal/i18n"
 )
 
-// progress shows long work on stderr: a bar on a terminal, a line now and then elsewhere,
-// nothing when quiet.
+// progressMode is how long work is shown.
+type progressMode uint8
+
+// A bar on a terminal and nothing elsewhere, by default; nothing; one JSON object a line.
+const (
+	progressAuto progressMode = iota
+	progressNone
+	progressJSON
+)
+
+// parseProgress reads the flag --progress.
+func parseProgress(s string) (progressMode, error) {
+	switch s {
+	case "", "auto":
+		return progressAuto, nil
+	case "none":
+		return progressNone, nil
+	case "json":
+		return progressJSON, nil
+	}
+	return 0, fault.Say(fault.Invalid, "progress.mode", s)
+}
+
+// progressEvent is a line of --progress json. A step begins and ends with one; between, there
+// are at most five a second.
+type progressEvent struct {
+	Step   string `json:"step"` // a name that does not change with the language
+	Text   string `json:"text"` // the same for people
+	Source string `json:"source,omitempty"`
+	File   string `json:"file,omitempty"`
+	Done   int64  `json:"done"`
+	Total  int64  `json:"total"` // 0: unknown
+	Rows   int    `json:"rows,omitempty"`
+	End    bool   `json:"end,omitempty"` // the step is over
+}
+
+// progress shows long work on stderr.
 type progress struct {
 	mu    sync.Mutex
 	w     io.Writer
 	lang  i18n.Lang
+	mode  progressMode
 	term  bool
-	quiet bool
-	step  string
+	event progressEvent // the last one
 	bar   *progressbar.ProgressBar
-	last  time.Time
+	told  time.Time
 }
 
+// newProgress shows work as --progress says; quiet hides the bar, not the events somebody asked
+// for.
 func newProgress(e *env, quiet bool) *progress {
-	return &progress{w: e.sys.Stderr, lang: e.lang, term: e.sys.Terminal, quiet: quiet}
+	p := &progress{w: e.sys.Stderr, lang: e.lang, mode: e.progress, term: e.sys.Terminal}
+	if p.mode == progressAuto && (quiet || !p.term) {
+		p.mode = progressNone
+	}
+	return p
 }
 
 // update tells that done of total (0: unknown) units of a step are done. step is a catalogue
-// key or a ready sentence.
+// key or a file's name.
 func (p *progress) update(step string, done, total int64) {
-	if p.quiet {
+	p.show(progressEvent{Step: step, Text: i18n.T(p.lang, step), Done: done, Total: total})
+}
+
+// show tells a step; another Text than before begins another step.
+func (p *progress) show(ev progressEvent) {
+	if p.mode == progressNone {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	name := i18n.T(p.lang, step)
+	begins := ev.Text != p.event.Text
+	if begins {
+		p.end()
+	}
+	p.event = ev
 	now := time.Now()
-	if step != p.step {
-		p.finishBar()
-		p.step, p.last = step, now
-		if p.term {
-			p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.w),
-				progressbar.OptionSetDescription(name), progressbar.OptionSetWidth(30),
-				progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
-		} else {
-			fmt.Fprintln(p.w, name)
+	switch {
+	case p.mode == progressJSON:
+		if begins || now.Sub(p.told) >= 200*time.Millisecond {
+			p.told = now
+			p.line(ev)
 		}
-	}
-	if p.bar != nil {
-		if total > 0 {
-			p.bar.ChangeMax64(total)
-		}
-		_ = p.bar.Set64(done) // a bar that cannot be drawn is no reason to stop
 		return
+	case begins || p.bar == nil:
+		p.bar = progressbar.NewOptions64(max(ev.Total, -1), progressbar.OptionSetWriter(p.w),
+			progressbar.OptionSetDescription(ev.Text), progressbar.OptionSetWidth(30),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 	}
-	if total > 0 && now.Sub(p.last) > 5*time.Second {
-		p.last = now
-		fmt.Fprintf(p.w, "%s : %d %%\n", name, 100*done/total)
+	if ev.Total > 0 {
+		p.bar.ChangeMax64(ev.Total)
+	}
+	_ = p.bar.Set64(ev.Done) // a bar that cannot be drawn is no reason to stop
+}
+
+// line writes one event.
+func (p *progress) line(ev progressEvent) {
+	if b, err := json.Marshal(ev); err == nil {
+		fmt.Fprintln(p.w, string(b))
 	}
 }
 
@@ -66,12 +119,17 @@ func (p *progress) update(step string, done, total int64) {
 func (p *progress) finish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.finishBar()
+	p.end()
 }
 
-func (p *progress) finishBar() {
+func (p *progress) end() {
 	if p.bar != nil {
 		_ = p.bar.Finish()
 		p.bar = nil
 	}
+	if p.mode == progressJSON && p.event.Text != "" {
+		p.event.End = true
+		p.line(p.event)
+	}
+	p.event = progressEvent{}
 }

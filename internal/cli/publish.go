@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"maps"
 	"slices"
 
@@ -36,17 +37,7 @@ func (c *publishCmd) Run(e *env) error {
 	return withInstance(e, func(s *settings, db *vault.DB) error {
 		p := newProgress(e, c.Quiet || c.JSON)
 		defer p.finish()
-		if err := classAgain(e, s, db, p); err != nil {
-			return err
-		}
-		policy, err := s.policy(today())
-		if err != nil {
-			return err
-		}
-		res, err := publish.Run(e.ctx, db, publish.Options{
-			Dir: atlasDir(e.dir), Meta: s.meta(), Policy: policy, Keep: s.Publish.Keep,
-			Progress: p.update, Log: e.log,
-		})
+		res, err := publishNow(e.ctx, e, s, db, p)
 		p.finish()
 		if err != nil {
 			return err
@@ -56,6 +47,21 @@ func (c *publishCmd) Run(e *env) error {
 		}
 		printPublished(e, res)
 		return nil
+	})
+}
+
+// publishNow classes what references changed, then publishes.
+func publishNow(ctx context.Context, e *env, s *settings, db *vault.DB, p *progress) (publish.Result, error) {
+	if err := classAgain(e, s, db, p); err != nil {
+		return publish.Result{}, err
+	}
+	policy, err := s.policy(today())
+	if err != nil {
+		return publish.Result{}, err
+	}
+	return publish.Run(ctx, db, publish.Options{
+		Dir: atlasDir(e.dir), Meta: s.meta(), Policy: policy, Keep: s.Publish.Keep,
+		Progress: p.update, Log: e.log,
 	})
 }
 

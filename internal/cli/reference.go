@@ -9,23 +9,26 @@ import (
 
 // referenceCmd groups what concerns references.
 type referenceCmd struct {
-	Load referenceLoadCmd `cmd:"" help:"${cli_reference_load}"`
-	List referenceListCmd `cmd:"" help:"${cli_reference_list}"`
+	Load  referenceLoadCmd  `cmd:"" help:"${cli_reference_load}"`
+	List  referenceListCmd  `cmd:"" help:"${cli_reference_list}"`
+	Diff  referenceDiffCmd  `cmd:"" help:"${cli_reference_diff}"`
+	Fetch referenceFetchCmd `cmd:"" help:"${cli_reference_fetch}"`
 }
 
 // referenceLoadCmd loads reference files.
 type referenceLoadCmd struct {
-	What    string   `arg:"" name:"kind" enum:"taxref,statuses,sensitivity,areas" help:"${cli_reference_load_kind}"`
+	What    string   `arg:"" name:"kind" enum:"taxref,statuses,sensitivity,areas,communes-anciennes,visionature" help:"${cli_reference_load_kind}"`
 	Files   []string `arg:"" name:"file" type:"existingfile" help:"${cli_reference_load_file}"`
-	Kind    string   `name:"kind" placeholder:"commune|department|region" help:"${cli_reference_load_area}"`
+	Kind    string   `name:"kind" placeholder:"commune|department|region|natural-area|water-body" help:"${cli_reference_load_area}"`
 	Version string   `name:"as" placeholder:"VERSION" help:"${cli_reference_load_version}"`
 	Region  []string `name:"region" placeholder:"NAME" help:"${cli_reference_load_region}"`
+	Whole   bool     `name:"complete" help:"${cli_reference_load_complete}"`
 	JSON    bool     `name:"json" help:"${cli_flag_json}"`
 }
 
 // Run loads each file in turn; the first that fails ends the command, those before stay.
 func (c *referenceLoadCmd) Run(e *env) error {
-	opts := ingest.ReferenceOptions{Version: c.Version, Regions: c.Region}
+	opts := ingest.ReferenceOptions{Version: c.Version, Regions: c.Region, Complete: c.Whole}
 	if c.What == "areas" {
 		k, ok := geo.ParseKind(c.Kind)
 		if !ok {

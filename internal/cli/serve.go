@@ -159,8 +159,12 @@ func (c *demoCmd) build(e *env, dir string) error {
 	}
 	p := newProgress(e, c.Quiet)
 	started := time.Now()
+	database := ""
+	if e.flagged { // the environment may name the real one
+		database = e.database
+	}
 	res, err := demo.Build(e.ctx, demo.Options{
-		Dir: dir, Observations: c.Observations, Reference: c.Reference, Today: today(),
+		Dir: dir, Vault: database, Observations: c.Observations, Reference: c.Reference, Today: today(),
 		Meta: s.meta(), Policy: policy, Keep: s.Publish.Keep, Progress: p.update, Log: e.log,
 	})
 	p.finish()

@@ -16,6 +16,7 @@ import (
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
 	"garrigue/internal/i18n"
+	"garrigue/internal/source"
 )
 
 // settingsFile is the name of an instance's settings.
@@ -38,7 +39,9 @@ type settings struct {
 		BackgroundAttribution string `toml:"background_attribution"`
 	} `toml:"map"`
 	Import struct {
-		Projection int `toml:"projection"`
+		Projection int     `toml:"projection"`
+		Share      float64 `toml:"share"`  // of a shape its commune must hold
+		FarKM      float64 `toml:"far_km"` // from the commune stated, before a record waits
 	} `toml:"import"`
 	Policy struct {
 		Version string              `toml:"version"`
@@ -50,15 +53,26 @@ type settings struct {
 	Serve struct {
 		Addr string `toml:"addr"`
 	} `toml:"serve"`
-	Fictional bool `toml:"fictional"`
+	Sync struct {
+		Publish bool `toml:"publish"` // publish when a synchronisation changed something
+	} `toml:"sync"`
+	Vault struct {
+		Database string `toml:"database"` // postgres://…, or the path of a file
+	} `toml:"vault"`
+	// Sections are the sources as they are written, Source as they are understood: sourceFault
+	// says what is wrong with them to the commands that use them, and stops no other.
+	Sections    toml.Primitive  `toml:"source"`
+	Source      []source.Config `toml:"-"`
+	sourceFault error
+	Fictional   bool `toml:"fictional"`
 }
 
 // paths of an instance.
 func vaultPath(dir string) string { return filepath.Join(dir, "vault.sqlite") }
 func atlasDir(dir string) string  { return filepath.Join(dir, "atlas") }
 
-// loadSettings reads and checks DIR/garrigue.toml. NotFound when DIR is no instance; Invalid,
-// naming the line or the key, when the file is wrong.
+// loadSettings reads and checks DIR/garrigue.toml, but for its sources: see sourceFault.
+// NotFound when DIR is no instance; Invalid, naming the line or the key, when the file is wrong.
 func loadSettings(dir string) (*settings, error) {
 	path := filepath.Join(dir, settingsFile)
 	b, err := os.ReadFile(path)
@@ -78,8 +92,19 @@ func loadSettings(dir string) (*settings, error) {
 		}
 		return nil, fault.Say(fault.Invalid, "settings.syntax", path, line)
 	}
-	if extra := md.Undecoded(); len(extra) > 0 {
-		return nil, fault.Say(fault.Invalid, "settings.unknown", path, extra[0].String())
+	if md.IsDefined("source") {
+		if err := md.PrimitiveDecode(s.Sections, &s.Source); err != nil {
+			s.sourceFault = fault.Say(fault.Invalid, "settings.syntax", path, "[[source]] : "+err.Error())
+		}
+	}
+	for _, extra := range md.Undecoded() {
+		unknown := fault.Say(fault.Invalid, "settings.unknown", path, extra.String())
+		if extra[0] != "source" {
+			return nil, unknown
+		}
+		if s.sourceFault == nil {
+			s.sourceFault = unknown
+		}
 	}
 	return &s, s.check(path)
 }
@@ -124,6 +149,7 @@ func (s *settings) check(path string) error {
 	if _, err := s.policy(civil.NoDate); err != nil {
 		return err
 	}
+	s.resolveSources(filepath.Dir(path))
 	return nil
 }
 
@@ -160,12 +186,17 @@ func (s *settings) meta() atlas.Meta {
 	}
 }
 
-// writeSettings writes the commented settings of a new instance.
-func writeSettings(w io.Writer, lang i18n.Lang, name, territory, publisher string, fictional bool) error {
+// writeSettings writes the commented settings of a new instance; database is "" for its file.
+func writeSettings(w io.Writer, lang i18n.Lang, name, territory, publisher, database string, fictional bool) error {
 	q := func(v string) string { return fmt.Sprintf("%q", v) }
 	s := i18n.T(lang, "settings.template")
 	s = strings.NewReplacer("%NAME%", q(name), "%TERRITORY%", q(territory), "%PUBLISHER%", q(publisher),
 		"%FICTIONAL%", fmt.Sprint(fictional)).Replace(s)
+	if database == "" {
+		s += "\n" + i18n.T(lang, "settings.vault") + "\n[vault]\n# database = \"postgres://garrigue@serveur/garrigue\"\n"
+	} else {
+		s += "\n" + i18n.T(lang, "settings.vault") + "\n[vault]\ndatabase = " + q(database) + "\n"
+	}
 	_, err := io.WriteString(w, s)
 	return err
 }

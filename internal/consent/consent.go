@@ -201,7 +201,7 @@ func (l *Ledger) For(f Facts) (v Verdict) {
 // their words in any order, without accents or case; what stands between parentheses is an
 // organisation. Words that mean nobody in particular give nothing.
 func People(observers string) []string {
-	if observers == "" {
+	if observers == "" || strings.EqualFold(strings.TrimSpace(observers), "n/a") {
 		return nil
 	}
 	var out []string
@@ -230,7 +230,7 @@ func identity(words []string) string {
 	slices.Sort(words)
 	id := strings.Join(words, " ")
 	switch id {
-	case "inconnu", "inconnue", "anonyme", "nsp", "al", "collectif", "null", "observateur", "anonymous", "unknown", "n a", "?", "x", "xxx":
+	case "inconnu", "inconnue", "anonyme", "nsp", "al", "collectif", "null", "observateur", "anonymous", "unknown", "a n", "?", "x", "xxx": // "n.a.", its words sorted
 		return ""
 	}
 	return id
