@@ -22,6 +22,7 @@ type snapshot struct {
 	zoneOf map[geo.AreaKey]int32
 	nodes  []node // in order of CdRef
 	nodeOf map[taxon.CdRef]int32
+	dense  []int32 // the same by CdRef, for those that TAXREF numbers
 	order  []int32 // nodes above species, children before parents
 	year0  int16   // first year observed
 	span   int     // years from it to the last
@@ -184,8 +185,13 @@ func (s *snapshot) tree() error {
 	cds = slices.Compact(cds)
 	s.nodes = make([]node, len(cds))
 	s.nodeOf = make(map[taxon.CdRef]int32, len(cds))
+	if n := len(cds); n > 0 {
+		s.dense = make([]int32, min(max(cds[n-1]+1, 0), maxDense))
+	}
 	for i, cd := range cds {
-		s.nodeOf[cd] = int32(i)
+		if s.nodeOf[cd] = int32(i); cd >= 0 && int(cd) < len(s.dense) {
+			s.dense[cd] = int32(i)
+		}
 		name, ok := s.refs.Taxonomy.Valid(cd)
 		if !ok {
 			return fault.Say(fault.Conflict, "atlas.taxon", int(cd))
@@ -337,7 +343,19 @@ func newer(a, b entry) int { return cmp.Or(cmp.Compare(b.first, a.first), cmp.Co
 // eachSpecies calls f with every species of the area.
 func (s *snapshot) eachSpecies(z *zone, f func(node int32, t taxonTally)) {
 	// What this very run packed cannot be broken.
-	_ = eachPackedTaxon(z.taxa, z.species, func(t taxonTally, _ *unpacker) { f(s.nodeOf[taxon.CdRef(t.cd)], t) })
+	_ = eachPackedTaxon(z.taxa, z.species, func(t taxonTally, _ *unpacker) { f(s.nodeAt(taxon.CdRef(t.cd)), t) })
+}
+
+// maxDense is how many numbers of TAXREF are looked up without a map: it has given out a
+// little over a million.
+const maxDense = 1 << 22
+
+// nodeAt is nodeOf of a taxon known to be there.
+func (s *snapshot) nodeAt(cd taxon.CdRef) int32 {
+	if cd >= 0 && int(cd) < len(s.dense) {
+		return s.dense[cd]
+	}
+	return s.nodeOf[cd]
 }
 
 // placeOrgs counts organisations per area.
