@@ -45,6 +45,7 @@ type Builder struct {
 	names []string // by number of orgs
 	buf   []byte
 
+	ground    chan ground
 	records   []record
 	byTaxon   map[uint64]tally // taxon and organisation
 	byPlace   map[uint64]tally // place and organisation
@@ -128,9 +129,11 @@ func Create(path string, meta Meta, refs References) (*Builder, error) {
 	if refs.Sensitive == nil {
 		refs.Sensitive = func(taxon.CdRef) bool { return false }
 	}
-	return &Builder{path: path, meta: meta, refs: refs,
+	b := &Builder{path: path, meta: meta, refs: refs, ground: make(chan ground, 1),
 		taxa: map[taxon.CdRef]uint32{}, areas: map[geo.AreaKey]int32{}, spots: map[string]uint32{},
-		orgs: map[string]uint32{}, byTaxon: map[uint64]tally{}, byPlace: map[uint64]tally{}}, nil
+		orgs: map[string]uint32{}, byTaxon: map[uint64]tally{}, byPlace: map[uint64]tally{}}
+	go func() { b.ground <- groundOf(refs.Areas, meta.Mesh) }()
+	return b, nil
 }
 
 // Add counts one observation. p is not kept.

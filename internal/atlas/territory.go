@@ -16,16 +16,10 @@ import (
 // those observations are shown in. Conflict when an observation names an area whose outline
 // is not loaded.
 func (s *snapshot) territory() error {
-	known := make(map[geo.AreaKey]geo.Area, len(s.refs.Areas))
-	for _, a := range s.refs.Areas {
-		if a.Key != 0 && len(a.Geometry) > 0 {
-			known[a.Key] = a
-		}
-	}
-	cells := map[geo.AreaKey][]geo.AreaKey{}
-	for _, k := range slices.Sorted(maps.Keys(known)) {
-		cells[k] = cellsMeeting(s.meta.Mesh, known[k].Geometry)
-		for _, c := range cells[k] {
+	g := <-s.ground
+	known, cells := g.known, g.cells
+	for _, list := range cells {
+		for _, c := range list {
 			if _, ok := known[c]; !ok {
 				known[c] = cellArea(c)
 			}
@@ -59,30 +53,46 @@ func (s *snapshot) territory() error {
 		}
 	}
 	s.neighbours()
-	s.simplify()
+	for i := range s.zones {
+		if thin := g.outlines[s.zones[i].Key]; len(thin) > 0 {
+			s.zones[i].Geometry = thin
+		}
+	}
 	return nil
+}
+
+// ground is what outlines alone tell. It takes half a second for a region, and is computed
+// while observations are read.
+type ground struct {
+	known    map[geo.AreaKey]geo.Area
+	cells    map[geo.AreaKey][]geo.AreaKey    // of the mesh, that an area meets
+	outlines map[geo.AreaKey]orb.MultiPolygon // thinned for display
+}
+
+func groundOf(areas []geo.Area, mesh geo.Kind) ground {
+	g := ground{known: make(map[geo.AreaKey]geo.Area, len(areas)), cells: map[geo.AreaKey][]geo.AreaKey{}, outlines: map[geo.AreaKey]orb.MultiPolygon{}}
+	for _, a := range areas {
+		if a.Key != 0 && len(a.Geometry) > 0 {
+			g.known[a.Key] = a
+		}
+	}
+	list := make([]geo.Area, 0, len(g.known))
+	for _, k := range slices.Sorted(maps.Keys(g.known)) {
+		g.cells[k] = cellsMeeting(mesh, g.known[k].Geometry)
+		if k.Kind().Mesh() == 0 {
+			list = append(list, g.known[k])
+		}
+	}
+	// All together, so that shared borders stay shared.
+	for i, outline := range geo.SimplifyAreas(list, tolerance) {
+		g.outlines[list[i].Key] = outline
+	}
+	return g
 }
 
 // tolerance is how far, in metres, outlines may stray for display: a pixel of a screen at
 // the scale of a commune.
 const tolerance = 20
-
-// simplify thins the outlines of administrative areas, all together so that shared borders
-// stay shared.
-func (s *snapshot) simplify() {
-	var list []geo.Area
-	var at []int
-	for i := range s.zones {
-		if s.zones[i].Key.Kind().Mesh() == 0 {
-			list, at = append(list, s.zones[i].Area), append(at, i)
-		}
-	}
-	for k, g := range geo.SimplifyAreas(list, tolerance) {
-		if len(g) > 0 {
-			s.zones[at[k]].Geometry = g
-		}
-	}
-}
 
 func cellArea(k geo.AreaKey) geo.Area {
 	m := float64(k.Kind().Mesh()) * 1000

@@ -6,6 +6,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"runtime/debug"
@@ -204,39 +205,10 @@ func levels(p *disclosure.Policy) [][]string {
 
 // references loads what the sheets need.
 func (r *run) references(ctx context.Context) (refs atlas.References, err error) {
-	for w, err := range r.db.Withdrawn(ctx) {
-		if err != nil {
-			return refs, err
-		}
-		refs.Withdrawn = append(refs.Withdrawn, w)
-	}
-	if refs.Taxonomy, err = taxon.NewTaxonomy(r.db.Names(ctx), refs.Withdrawn); err != nil {
-		return refs, err
-	}
-	for s, err := range r.db.Statuses(ctx) {
-		if err != nil {
-			return refs, err
-		}
-		if m, ok := refs.Taxonomy.Resolve(taxon.CdNom(s.CdRef)); ok {
-			s.CdRef = m.CdRef
-		}
-		refs.Statuses = append(refs.Statuses, s)
-	}
-	lists, rules, err := r.db.Sensitivity(ctx)
-	if err != nil {
-		return refs, err
-	}
-	book := sensitivity.NewBook(lists, sensitivity.ForTaxa(rules, refs.Taxonomy))
-	refs.Sensitive = func(cd taxon.CdRef) bool { return book.Names(refs.Taxonomy.Lineage(taxon.CdNom(cd))...) }
-	for _, kind := range []geo.Kind{geo.Commune, geo.Department, geo.Region} {
-		list, err := r.db.Areas(ctx, kind)
-		if err != nil {
-			return refs, err
-		}
-		refs.Areas = append(refs.Areas, list...)
-	}
-	r.areas = geo.NewContainment(refs.Areas)
-	if r.Policy, err = r.Policy.Settled(disclosure.MeanSurfaces(refs.Areas)); err != nil {
+	done := make(chan error, 1)
+	go func() { done <- r.outlines(ctx, &refs) }()
+	names := r.names(ctx, &refs)
+	if err := cmp.Or(<-done, names); err != nil {
 		return refs, err
 	}
 	all, err := r.db.References(ctx)
@@ -245,6 +217,49 @@ func (r *run) references(ctx context.Context) (refs atlas.References, err error)
 	}
 	r.Meta.Taxref = taxrefVersion(all)
 	return refs, nil
+}
+
+// names reads the taxonomy, and what lists say of its taxa.
+func (r *run) names(ctx context.Context, refs *atlas.References) (err error) {
+	for w, err := range r.db.Withdrawn(ctx) {
+		if err != nil {
+			return err
+		}
+		refs.Withdrawn = append(refs.Withdrawn, w)
+	}
+	if refs.Taxonomy, err = taxon.NewTaxonomy(r.db.Names(ctx), refs.Withdrawn); err != nil {
+		return err
+	}
+	for s, err := range r.db.Statuses(ctx) {
+		if err != nil {
+			return err
+		}
+		if m, ok := refs.Taxonomy.Resolve(taxon.CdNom(s.CdRef)); ok {
+			s.CdRef = m.CdRef
+		}
+		refs.Statuses = append(refs.Statuses, s)
+	}
+	lists, rules, err := r.db.Sensitivity(ctx)
+	if err != nil {
+		return err
+	}
+	book := sensitivity.NewBook(lists, sensitivity.ForTaxa(rules, refs.Taxonomy))
+	refs.Sensitive = func(cd taxon.CdRef) bool { return book.Names(refs.Taxonomy.Lineage(taxon.CdNom(cd))...) }
+	return nil
+}
+
+// outlines reads the areas, and settles the policy on their surfaces.
+func (r *run) outlines(ctx context.Context, refs *atlas.References) (err error) {
+	for _, kind := range []geo.Kind{geo.Commune, geo.Department, geo.Region} {
+		list, err := r.db.Areas(ctx, kind)
+		if err != nil {
+			return err
+		}
+		refs.Areas = append(refs.Areas, list...)
+	}
+	r.areas = geo.NewContainment(refs.Areas)
+	r.Policy, err = r.Policy.Settled(disclosure.MeanSurfaces(refs.Areas))
+	return err
 }
 
 // taxrefVersion is the version of the TAXREF files in force, several joined.

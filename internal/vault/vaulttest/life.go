@@ -332,8 +332,14 @@ func clusters(t *testing.T, db *vault.DB) (list []string) {
 	return list
 }
 
-// testTwins draws the situations one by one: two datasets, and what may be one observation.
-func testTwins(t *testing.T, open func(t *testing.T) *vault.DB) {
+// twinCase is a situation: rows of two datasets, and which of them are one observation.
+type twinCase struct {
+	name string
+	make func(a, b dataset.ID) []*observation.Observation
+	want []string
+}
+
+func twinCases() []twinCase {
 	point := func(o *observation.Observation, x, y float64) *observation.Observation {
 		o.Place.Box = geo.Box{MinX: x, MinY: y, MaxX: x, MaxY: y}
 		o.When.Start, o.When.End = date(2020, 5, 1), date(2020, 5, 1)
@@ -345,11 +351,7 @@ func testTwins(t *testing.T, open func(t *testing.T) *vault.DB) {
 		return o
 	}
 	commune := geo.AdminKey(geo.Commune, "34172")
-	cases := []struct {
-		name string
-		make func(a, b dataset.ID) []*observation.Observation
-		want []string
-	}{
+	return []twinCase{
 		{"8 m apart", func(a, b dataset.ID) []*observation.Observation {
 			return []*observation.Observation{point(row(a, "a", 1), 7e5, 6.2e6), point(row(b, "b", 1), 7e5+8, 6.2e6+8)}
 		}, []string{"a+b"}},
@@ -395,6 +397,11 @@ func testTwins(t *testing.T, open func(t *testing.T) *vault.DB) {
 			return []*observation.Observation{x, y, z}
 		}, []string{"a+b+c"}},
 	}
+}
+
+// testTwins draws the situations one by one.
+func testTwins(t *testing.T, open func(t *testing.T) *vault.DB) {
+	cases := twinCases()
 	// At once, in two imports, and back to front; each case at a time and under keys of its own, so
 	// that a vault made of all of them also shows that none meets another.
 	for way := range 3 {
