@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"garrigue/internal/fault"
 	"garrigue/internal/ingest"
@@ -78,6 +79,10 @@ type taxonSettleCmd struct {
 	JSON     bool   `name:"json" help:"${cli_flag_json}"`
 }
 
+// patience is how long a decision waits for an import under way before it is left to the
+// next publication.
+const patience = 300 * time.Millisecond
+
 // Run records the decision and classes the observations that waited for it.
 func (c *taxonSettleCmd) Run(e *env) error {
 	chosen := 0
@@ -102,8 +107,13 @@ func (c *taxonSettleCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		changed := 0
-		if !c.Later {
+		changed, wait := 0, c.Later
+		if !wait && !db.Writable(e.ctx, patience) {
+			// What was decided is kept, and the next publication applies it.
+			wait = true
+			fmt.Fprintln(e.sys.Stderr, e.t("taxon.applied_later"))
+		}
+		if !wait {
 			if changed, err = ingest.Rename(e.ctx, db, ingest.Settings{Log: e.log, Today: today()}); err != nil {
 				return err
 			}

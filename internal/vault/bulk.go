@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"garrigue/internal/fault"
 )
@@ -148,6 +149,19 @@ func (db *DB) begin(ctx context.Context) (*bulk, error) {
 		return nil, interrupted(ctx, classify(err))
 	}
 	return &bulk{s: s, ids: map[string]int64{}}, nil
+}
+
+// Writable reports whether a write of the data could begin within the time given: no import is
+// under way. It is for what may as well be done later.
+func (db *DB) Writable(ctx context.Context, within time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	b, err := db.begin(ctx)
+	if err != nil {
+		return false
+	}
+	defer func() { <-db.writing }()
+	return b.rollback() == nil
 }
 
 // tx runs f in one write transaction, committed when f returns no error.

@@ -34,10 +34,20 @@ func testWaiting(t *testing.T, place func(t *testing.T) string) {
 			t.Errorf("%s waited %v for the import", what, took)
 		}
 	}
+	soon("asking whether a write may begin", func() {
+		if db.Writable(ctx, 100*time.Millisecond) {
+			t.Error("a write may begin while a batch is open")
+		}
+	})
 	soon("a form", func() { check(t, db.KeepSourceState(ctx, "faune", []byte(`{"page":1}`), time.Now())) })
 	var other *vault.DB
 	soon("opening", func() { other = reopen(t, at) })
 	soon("a form of another program", func() { check(t, other.KeepSourceState(ctx, "faune", []byte(`{"page":2}`), time.Now())) })
+	soon("asking it of another program", func() {
+		if other.Writable(ctx, 100*time.Millisecond) {
+			t.Error("another program may write while a batch is open")
+		}
+	})
 	soon("a list", func() { must(other.Datasets(ctx))(t) })
 	soon("exact rows", func() {
 		list := all(t, other)
@@ -51,6 +61,9 @@ func testWaiting(t *testing.T, place func(t *testing.T) string) {
 		}
 	})
 	check(t, b.Rollback())
+	if !db.Writable(ctx, 10*time.Second) {
+		t.Error("no write may begin once the batch has ended")
+	}
 	// What a form saved is not the batch's: it stays.
 	if state, _, err := db.SourceState(ctx, "faune"); err != nil || string(state) != `{"page":2}` {
 		t.Errorf("state %s, %v", state, err)
