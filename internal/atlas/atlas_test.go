@@ -383,6 +383,40 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
+// TestDigest compares what a snapshot holds with what another Builder would write.
+func TestDigest(t *testing.T) {
+	ctx := context.Background()
+	ps := atlastest.Published()
+	b, err := atlas.Create(filepath.Join(t.TempDir(), "a.gpkg"), atlastest.Identity(), atlastest.References(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, other := b.Beside(), b.Beside()
+	for i := range ps {
+		b.Add(&ps[i])
+		same.Add(&ps[len(ps)-1-i])
+		p := ps[i]
+		if i == 7 {
+			p.When.Start -= 800
+		}
+		other.Add(&p)
+	}
+	want, err := same.Digest(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved, err := other.Digest(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Finish(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Sum(); got != want || got == moved || got == [32]byte{} {
+		t.Errorf("written %x, digest %x, of others %x", got, want, moved)
+	}
+}
+
 func TestEmpty(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "empty.gpkg")
 	m := atlastest.Write(t, path, atlastest.Identity(), atlastest.References(t), nil)
@@ -422,6 +456,9 @@ func TestAudit(t *testing.T) {
 		"a species list":        "DELETE FROM area_taxon WHERE id = 1",
 		"months":                "UPDATE month SET june = june + 1 WHERE cd_ref = 79273",
 		"an area's observation": "DROP TRIGGER rtree_area_geom_update4; DROP TRIGGER rtree_area_geom_update5; UPDATE area SET observations = 0 WHERE code = '34001'",
+		"where a taxon is":      "UPDATE taxon SET first_cube = first_cube + 1 WHERE cd_ref = 79273",
+		"where a list is":       "DROP TRIGGER rtree_area_geom_update4; DROP TRIGGER rtree_area_geom_update5; UPDATE area SET last_taxon = last_taxon + 1 WHERE code = '34001'",
+		"a taxon in two places": "UPDATE cube SET id = -1 WHERE id = (SELECT last_cube FROM taxon WHERE cd_ref = 79273)",
 		"a GeoPackage table":    "DROP TABLE gpkg_extensions",
 	} {
 		path := filepath.Join(t.TempDir(), "broken.gpkg")

@@ -114,6 +114,9 @@ func (a *auditor) tables() error {
 	if err := a.complete(); err != nil {
 		return err
 	}
+	if err := a.speciesLists(); err != nil {
+		return err
+	}
 	return a.each("PRAGMA quick_check", func(s *sqlite.Stmt) error {
 		if t := s.ColumnText(0); t != "ok" {
 			a.problem("SQLite: %s", t)
@@ -188,12 +191,26 @@ func member(object []byte, name string) []byte {
 // cube adds the cube up, row by row, and compares it with the figures of taxa and areas.
 func (a *auditor) cube() error {
 	out := a.out
-	shown := make([]int, len(a.areas))
+	shown, years := make([]int, len(a.areas)), [4096]int{}
 	taxa := map[taxon.CdRef]tally{}
-	lost := 0
-	err := a.each("SELECT cd_ref, area_id, year, observations, blurred FROM cube", func(s *sqlite.Stmt) error {
-		i, n := s.ColumnInt(1)-1, s.ColumnInt(3)
-		if i < 0 || i >= len(a.areas) || n <= 0 {
+	var cd taxon.CdRef // whose rows are being read: they follow one another
+	var own tally
+	lost, id, first := 0, int64(0), map[taxon.CdRef][2]int64{}
+	next := func(to taxon.CdRef) {
+		if own.n > 0 {
+			t, again := taxa[cd]
+			if again {
+				lost++
+			}
+			t.add(own)
+			taxa[cd] = t
+		}
+		cd, own = to, tally{}
+		first[to] = [2]int64{id, id}
+	}
+	err := a.each("SELECT cd_ref, area_id, year, observations, blurred, id FROM cube ORDER BY id", func(s *sqlite.Stmt) error {
+		i, n, year := s.ColumnInt(1)-1, s.ColumnInt(3), s.ColumnInt(2)
+		if i < 0 || i >= len(a.areas) || n <= 0 || year < 0 || year >= len(years) {
 			lost++
 			return nil
 		}
@@ -203,29 +220,55 @@ func (a *auditor) cube() error {
 		} else if kind != a.meta.Mesh {
 			lost++ // an ordinary observation is shown in a cell of the mesh and nowhere else
 		}
-		year := s.ColumnInt(2)
 		out.Observations += n
 		out.ByKind[kind] += n
-		out.Years[year] += n
+		years[year] += n
 		shown[i] += n
-		cd := taxon.CdRef(s.ColumnInt(0))
-		t := taxa[cd]
-		t.add(tally{uint32(n), int16(year), int16(year)})
-		taxa[cd] = t
+		id = s.ColumnInt64(5)
+		if to := taxon.CdRef(s.ColumnInt(0)); to != cd || own.n == 0 {
+			next(to)
+		}
+		first[cd] = [2]int64{first[cd][0], id}
+		own.add(tally{uint32(n), int16(year), int16(year)})
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	next(0)
+	for y, n := range years {
+		if n > 0 {
+			out.Years[y] = n
+		}
+	}
 	if lost > 0 {
-		a.problem("%d cube rows of no area, or of the wrong kind", lost)
+		a.problem("%d cube rows of no area, of the wrong kind, or apart from their taxon", lost)
 	}
 	for i := range a.areas {
 		if shown[i] > a.areas[i].N {
 			a.problem("%s has fewer observations than are shown in it", a.areas[i].Area)
 		}
 	}
+	if err := a.ranges(first); err != nil {
+		return err
+	}
 	return a.paths(taxa)
+}
+
+// ranges compares where taxa say their rows of the cube are with where they are.
+func (a *auditor) ranges(first map[taxon.CdRef][2]int64) error {
+	wrong := 0
+	err := a.each("SELECT cd_ref, first_cube, last_cube FROM taxon", func(s *sqlite.Stmt) error {
+		at, ok := first[taxon.CdRef(s.ColumnInt(0))]
+		if from, to := s.ColumnInt64(1), s.ColumnInt64(2); ok && at != [2]int64{from, to} || !ok && from > 0 && to >= from {
+			wrong++
+		}
+		return nil
+	})
+	if wrong > 0 {
+		a.problem("taxa whose rows of the cube are elsewhere (%d)", wrong)
+	}
+	return err
 }
 
 // paths adds the cube's taxa up along taxon_path.
@@ -259,13 +302,47 @@ func (a *auditor) paths(taxa map[taxon.CdRef]tally) error {
 
 // contradictions are queries whose answer must be 0.
 var contradictions = [...]struct{ what, sql string }{
-	{"species lists of no area", "SELECT COUNT(*) FROM area_taxon WHERE area_id NOT IN (SELECT id FROM area)"},
 	{"areas whose outline has no index", "SELECT COUNT(*) FROM area WHERE id NOT IN (SELECT id FROM rtree_area_geom)"},
 	{"taxa whose months differ from their figures", `SELECT COUNT(*) FROM taxon JOIN month USING (cd_ref) WHERE observations !=
 		january + february + march + april + may + june + july + august + september + october + november + december + unknown`},
-	{"areas whose species differ from their list", `SELECT COUNT(*) FROM area LEFT JOIN
-		(SELECT area_id, COUNT(*) AS t FROM area_taxon GROUP BY area_id) ON area_id = area.id
-		WHERE species != COALESCE(t, 0) AND kind IN ('commune', 'department', 'region')`},
+}
+
+// speciesLists counts the species list of each area, whose rows follow one another.
+func (a *auditor) speciesLists() error {
+	listed := make([]int64, len(a.areas)+1) // by area_id
+	strays, last := 0, int64(0)
+	if err := a.each("SELECT area_id FROM area_taxon ORDER BY id", func(s *sqlite.Stmt) error {
+		id := s.ColumnInt64(0)
+		if id < max(last, 1) || id >= int64(len(listed)) {
+			strays++
+			return nil
+		}
+		last = id
+		listed[id]++
+		return nil
+	}); err != nil {
+		return err
+	}
+	if strays > 0 {
+		a.problem("species lists of no area, or out of order (%d)", strays)
+	}
+	wrong, from := 0, int64(1)
+	err := a.each("SELECT id, species, kind IN ('commune', 'department', 'region'), first_taxon, last_taxon FROM area ORDER BY id", func(s *sqlite.Stmt) error {
+		id := s.ColumnInt64(0)
+		if id < 1 || id >= int64(len(listed)) {
+			wrong++
+			return nil
+		}
+		if s.ColumnInt64(2) != 0 && s.ColumnInt64(1) != listed[id] || s.ColumnInt64(3) != from || s.ColumnInt64(4) != from+listed[id]-1 {
+			wrong++
+		}
+		from += listed[id]
+		return nil
+	})
+	if wrong > 0 {
+		a.problem("areas whose species differ from their list (%d)", wrong)
+	}
+	return err
 }
 
 // complete checks that the tables a GeoPackage needs are there.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
+	"sync"
 
 	"garrigue/internal/civil"
 	"garrigue/internal/disclosure"
@@ -45,12 +46,13 @@ type Builder struct {
 	names []string // by number of orgs
 	buf   []byte
 
-	ground    chan ground
+	ground    func() ground
 	records   []record
 	byTaxon   map[uint64]tally // taxon and organisation
 	byPlace   map[uint64]tally // place and organisation
 	altitudes [][]uint32       // by number of taxa, then class; nil when none is known
 	overflow  bool
+	sum       [32]byte // of all rows, once finished
 }
 
 // place is where an observation is shown and the areas it counts for, the shown one first.
@@ -129,12 +131,20 @@ func Create(path string, meta Meta, refs References) (*Builder, error) {
 	if refs.Sensitive == nil {
 		refs.Sensitive = func(taxon.CdRef) bool { return false }
 	}
-	b := &Builder{path: path, meta: meta, refs: refs, ground: make(chan ground, 1),
-		taxa: map[taxon.CdRef]uint32{}, areas: map[geo.AreaKey]int32{}, spots: map[string]uint32{},
-		orgs: map[string]uint32{}, byTaxon: map[uint64]tally{}, byPlace: map[uint64]tally{}}
-	go func() { b.ground <- groundOf(refs.Areas, meta.Mesh) }()
+	b := newBuilder(path, meta, refs, sync.OnceValue(func() ground { return groundOf(refs.Areas, meta.Mesh) }))
+	go b.ground()
 	return b, nil
 }
+
+func newBuilder(path string, meta Meta, refs References, ground func() ground) *Builder {
+	return &Builder{path: path, meta: meta, refs: refs, ground: ground,
+		taxa: map[taxon.CdRef]uint32{}, areas: map[geo.AreaKey]int32{}, spots: map[string]uint32{},
+		orgs: map[string]uint32{}, byTaxon: map[uint64]tally{}, byPlace: map[uint64]tally{}}
+}
+
+// Beside returns an empty Builder of the same references, whose Digest can be compared with
+// what this one makes. It shares with it what outlines tell.
+func (b *Builder) Beside() *Builder { return newBuilder("", b.meta, b.refs, b.ground) }
 
 // Add counts one observation. p is not kept.
 func (b *Builder) Add(p *disclosure.Published) {
@@ -257,6 +267,21 @@ func (b *Builder) placeOf(p *disclosure.Published) uint32 {
 // is removed.
 func (b *Builder) Finish(ctx context.Context, progress func(step string, done, total int64)) (err error) {
 	defer fault.Wrap(&err, "atlas.Finish")
+	return b.finish(ctx, progress, (*snapshot).write)
+}
+
+// Digest computes all that Finish would write, and returns the hash of every row of every
+// table but for the day of building; nothing is written. The Builder is spent, as by Finish.
+func (b *Builder) Digest(ctx context.Context) (sum [32]byte, err error) {
+	defer fault.Wrap(&err, "atlas.Digest")
+	err = b.finish(ctx, nil, (*snapshot).digest)
+	return b.sum, err
+}
+
+// Sum is the Digest of what Finish has written.
+func (b *Builder) Sum() [32]byte { return b.sum }
+
+func (b *Builder) finish(ctx context.Context, progress func(step string, done, total int64), write func(*snapshot, context.Context) error) error {
 	if progress == nil {
 		progress = func(string, int64, int64) {}
 	}
@@ -277,7 +302,7 @@ func (b *Builder) Finish(ctx context.Context, progress func(step string, done, t
 	if err := s.tree(); err != nil {
 		return err
 	}
-	return s.write(ctx)
+	return write(s, ctx)
 }
 
 // Meta describes the snapshot, complete after Finish.

@@ -40,10 +40,16 @@ type zone struct {
 	orgs       map[uint32]tally
 	taxa       []byte // its species, packed as the column is but for their number
 	lastCd     taxon.CdRef
-	newest     []entry // species first seen here most recently
+	newest     []entry      // species first seen here most recently
+	groups     []groupTally // by number of taxon.Groups, then one for species of no group
 	species    int
 	protected  int
 	threatened int
+}
+
+// groupTally is what an area has of a group.
+type groupTally struct {
+	species, protected, n int
 }
 
 // node is a taxon of the snapshot.
@@ -56,6 +62,8 @@ type node struct {
 	unit, species bool
 	lo, hi        int // its own records
 	below         []int32
+	// Its rows of the cube, zeros when it has none.
+	cubeFrom, cubeTo int64
 	figures
 }
 

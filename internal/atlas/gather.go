@@ -176,6 +176,7 @@ func (s *snapshot) addBlock(b *block, w *writer, into *insertion, id int64) int6
 			}
 		}
 		shares = shares[g.shares:]
+		nd.cubeFrom, nd.cubeTo = id+1, id+int64(len(g.cube))
 		for _, row := range g.cube {
 			id++
 			blurred := int64(0)

@@ -34,7 +34,7 @@ CREATE TABLE area (
 	id INTEGER PRIMARY KEY, geom BLOB NOT NULL, kind TEXT NOT NULL, code TEXT NOT NULL, name TEXT NOT NULL,
 	parent_code TEXT NOT NULL, surface_m2 REAL NOT NULL,
 	observations INTEGER NOT NULL, species INTEGER NOT NULL, first_year INTEGER NOT NULL, last_year INTEGER NOT NULL,
-	area_key INTEGER NOT NULL, parent_key INTEGER NOT NULL);
+	area_key INTEGER NOT NULL, parent_key INTEGER NOT NULL, first_taxon INTEGER NOT NULL, last_taxon INTEGER NOT NULL);
 CREATE TABLE area_sheet (area_id INTEGER PRIMARY KEY, sheet TEXT NOT NULL, cells BLOB NOT NULL, taxa BLOB NOT NULL);
 
 CREATE TABLE taxon (
@@ -43,7 +43,7 @@ CREATE TABLE taxon (
 	public_group TEXT NOT NULL, is_species INTEGER NOT NULL, species INTEGER NOT NULL,
 	observations INTEGER NOT NULL, first_year INTEGER NOT NULL, last_year INTEGER NOT NULL,
 	red_list TEXT NOT NULL, red_list_type TEXT NOT NULL, protected INTEGER NOT NULL, threatened INTEGER NOT NULL,
-	sensitive INTEGER NOT NULL, ten_day_periods TEXT NOT NULL);
+	sensitive INTEGER NOT NULL, ten_day_periods TEXT NOT NULL, first_cube INTEGER NOT NULL, last_cube INTEGER NOT NULL);
 CREATE TABLE taxon_sheet (
 	cd_ref INTEGER PRIMARY KEY, sheet TEXT NOT NULL, cells BLOB NOT NULL, areas BLOB NOT NULL, cube BLOB NOT NULL);
 CREATE TABLE taxon_path (id INTEGER PRIMARY KEY, ancestor_cd_ref INTEGER NOT NULL, cd_ref INTEGER NOT NULL, steps INTEGER NOT NULL);
@@ -83,8 +83,8 @@ var tables = [...]struct{ name, about string }{
 	{"taxon_name", "Names of taxa: valid, synonyms, French, English"},
 	{"name_code", "Every TAXREF name code (CD_NOM) of the published taxa, with its valid one"},
 	{"status", "Legal and scientific statuses of taxa"},
-	{"cube", "Each published observation once: number per taxon (species, or higher rank when only that is known), disclosed area and year. blurred = 1: shown in an area larger than where it was made"},
-	{"area_taxon", "Species list of each commune, department and region; of a mesh cell, see cube"},
+	{"cube", "Each published observation once: number per taxon (species, or higher rank when only that is known), disclosed area and year. blurred = 1: shown in an area larger than where it was made. Of one taxon: id BETWEEN taxon.first_cube AND taxon.last_cube"},
+	{"area_taxon", "Species list of each commune, department and region; of a mesh cell, see cube. Of one area: id BETWEEN area.first_taxon AND area.last_taxon"},
 	{"month", "Observations of each taxon per month; unknown: dated to the year or longer"},
 	{"altitude", "Observations of each taxon per class of altitude in metres; ordinary observations only"},
 	{"organisation", "Organisations the observations come from"},
@@ -94,12 +94,8 @@ var tables = [...]struct{ name, about string }{
 	{"home_sheet", "Made for the portal: the first page"},
 }
 
-// Indexes are made once the rows are in; the two long ones as soon as theirs are.
-const (
-	cubeIndex      = "CREATE INDEX cube_by_taxon ON cube (cd_ref);"
-	areaTaxonIndex = "CREATE INDEX area_taxon_by_area ON area_taxon (area_id);"
-)
-
+// Indexes are made once the rows are in. The two long tables have none: their rows follow one
+// another by taxon and by area, and taxon.first_cube and area.first_taxon tell where.
 const indexes = `
 CREATE INDEX status_by_taxon ON status (cd_ref);
 CREATE INDEX taxon_name_by_taxon ON taxon_name (cd_ref);
@@ -131,5 +127,5 @@ CREATE TRIGGER rtree_area_geom_delete AFTER DELETE ON area WHEN OLD.geom NOT NUL
 // readme is a row of meta, for whoever opens the file without our documentation.
 const readme = `Garrigue atlas: a GeoPackage with public observations of a territory, counted. ` +
 	`It was made from what may be shown and from nothing else: sensitive observations are in it only by the larger area they may be shown in (cube.blurred = 1), and exact places are not in it. ` +
-	`Join cube.area_id with area.id, and cube.cd_ref with taxon.cd_ref; for a genus or a family go through taxon_path. ` +
+	`Join cube.area_id with area.id, and cube.id between taxon.first_cube and taxon.last_cube (cube.cd_ref is taxon.cd_ref); for a genus or a family go through taxon_path. ` +
 	`Columns named sheet, cells, areas, taxa and cube of the *_sheet tables are made for the portal.`

@@ -46,8 +46,7 @@ func sharedAreas(t *testing.T) []geo.Area {
 // cells of 5 km that touch the region (data/README.md), and a commune has neighbours.
 func TestOccitanie(t *testing.T) {
 	areas := sharedAreas(t)
-	s := &snapshot{Builder: &Builder{refs: References{Areas: areas}, ground: make(chan ground, 1)}}
-	s.ground <- groundOf(areas, geo.Cell5)
+	s := &snapshot{Builder: &Builder{refs: References{Areas: areas}, ground: func() ground { return groundOf(areas, geo.Cell5) }}}
 	s.meta.Mesh = geo.Cell5
 	start := time.Now()
 	if err := s.territory(); err != nil {

@@ -2,6 +2,7 @@ package atlas
 
 import (
 	"cmp"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
@@ -40,16 +41,22 @@ func (s *snapshot) heads() []TaxonHead {
 }
 
 func (s *snapshot) writeTaxa(w *writer, heads []TaxonHead) {
-	row, sheet := w.insert("taxon", 19), w.insert("taxon_sheet", 5)
+	row, sheet := w.insert("taxon", 21), w.insert("taxon_sheet", 5)
 	month, alt, status := w.insert("month", 14), w.insert("altitude", 5), w.insert("status", 10)
 	statuses := s.statusesOf()
 	all := s.allAltitudes()
 	altID, statusID := 0, 0
-	for i := range s.nodes {
+	inOrder(len(s.nodes), func(i int) jsonText {
+		if s.nodes[i].n == 0 {
+			return jsonText{}
+		}
+		return toJSON(s.taxonSheet(int32(i), &heads[i], statuses[heads[i].CdRef], all))
+	}, func(i int, text jsonText) {
 		nd, h := &s.nodes[i], &heads[i]
 		if nd.n == 0 {
-			continue
+			return
 		}
+		w.fail(text.err)
 		cd := int(h.CdRef)
 		parent := 0
 		if nd.parent >= 0 {
@@ -57,9 +64,8 @@ func (s *snapshot) writeTaxa(w *writer, heads []TaxonHead) {
 		}
 		w.row(row, cd, parent, string(h.Rank), h.ScientificName, h.Author, h.Vernacular, h.VernacularEN, h.Group,
 			nd.species, nd.nspecies, h.Observations, h.FirstYear, h.LastYear, h.RedList, h.RedListOf,
-			h.Protected, h.Threatened, h.Sensitive, joinInts(h.TenDays[:]))
-		sh := s.taxonSheet(int32(i), h, statuses[h.CdRef], all)
-		w.row(sheet, cd, w.json(sh), nd.cells, nd.zones, nd.cube)
+			h.Protected, h.Threatened, h.Sensitive, joinInts(h.TenDays[:]), nd.cubeFrom, nd.cubeTo)
+		w.row(sheet, cd, text.text, nd.cells, nd.zones, nd.cube)
 		args := []int64{int64(cd)}
 		for _, n := range nd.months {
 			args = append(args, int64(n))
@@ -79,7 +85,18 @@ func (s *snapshot) writeTaxa(w *writer, heads []TaxonHead) {
 		if i%256 == 0 {
 			s.progress("publish.step.taxa", int64(i), int64(len(s.nodes)))
 		}
-	}
+	})
+}
+
+// jsonText is a sheet on its way to the file.
+type jsonText struct {
+	text string
+	err  error
+}
+
+func toJSON(v any) jsonText {
+	b, err := json.Marshal(v)
+	return jsonText{string(b), err}
 }
 
 func labelOf(st *taxon.Status) string {
@@ -239,61 +256,90 @@ func (s *snapshot) organisations(list []orgTally) []Count {
 	return out
 }
 
-// areaFigures counts the protected and threatened species of areas.
+// areaFigures counts the protected and threatened species of areas, and their groups.
 func (s *snapshot) areaFigures(heads []TaxonHead) {
-	for i := range s.zones {
+	numbers := map[string]int{}
+	for i, g := range taxon.Groups() {
+		numbers[g.Slug] = i
+	}
+	group := make([]int, len(heads))
+	for i := range heads {
+		n, ok := numbers[heads[i].Group]
+		if !ok {
+			n = len(numbers)
+		}
+		group[i] = n
+	}
+	inOrder(len(s.zones), func(i int) struct{} {
 		z := &s.zones[i]
-		s.eachSpecies(z, func(node int32, _ taxonTally) {
+		z.groups = make([]groupTally, len(numbers)+1)
+		s.eachSpecies(z, func(node int32, t taxonTally) {
+			g := &z.groups[group[node]]
+			g.species++
+			g.n += int(t.n)
 			if heads[node].Protected {
+				g.protected++
 				z.protected++
 			}
 			if heads[node].Threatened {
 				z.threatened++
 			}
 		})
+		return struct{}{}
+	}, func(int, struct{}) {})
+}
+
+// areaRow is what is computed of an area before it is written.
+type areaRow struct {
+	geom, cells, taxa []byte
+	jsonText
+}
+
+func (s *snapshot) areaRow(i int32, heads []TaxonHead, means map[geo.Kind][]float64) (r areaRow) {
+	z := &s.zones[i]
+	if r.geom, r.err = gpkgBlob(z.Geometry); r.err != nil {
+		return r
 	}
+	var cells packer
+	cells.uint(uint64(len(z.cells)))
+	prev := int32(0)
+	for _, c := range z.cells {
+		cells.uint(uint64(c - prev))
+		prev = c
+	}
+	taxa := packer{make([]byte, 0, len(z.taxa)+4)}
+	taxa.uint(uint64(z.species))
+	r.cells, r.taxa = cells.b, append(taxa.b, z.taxa...)
+	r.jsonText = toJSON(s.areaSheet(i, heads, means))
+	return r
 }
 
 func (s *snapshot) writeAreas(w *writer, heads []TaxonHead) {
-	row, sheet, list := w.insert("area", 13), w.insert("area_sheet", 4), w.insert("area_taxon", 6)
-	means := s.groupMeans(heads)
+	row, sheet, list := w.insert("area", 15), w.insert("area_sheet", 4), w.insert("area_taxon", 6)
+	means := s.groupMeans()
 	id := int64(0)
-	for i := range s.zones {
+	inOrder(len(s.zones), func(i int) areaRow { return s.areaRow(int32(i), heads, means) }, func(i int, r areaRow) {
 		z := &s.zones[i]
-		geom, err := gpkgBlob(z.Geometry)
-		if err != nil && w.err == nil {
-			w.err = err
-			return
-		}
+		w.fail(r.err)
 		parent := ""
 		if z.Parent != 0 {
 			parent = z.Parent.Code()
 		}
-		first, last := z.span()
-		w.row(row, i+1, geom, z.Key.Kind().String(), z.Key.Code(), z.Name, parent, z.Surface,
-			int(z.n), z.species, first, last, int64(z.Key), int64(z.Parent))
-		var packed, taxa packer
-		packed.uint(uint64(len(z.cells)))
-		prev := int32(0)
-		for _, c := range z.cells {
-			packed.uint(uint64(c - prev))
-			prev = c
-		}
-		cells := packed.b
+		from := id + 1
 		if z.Key.Kind().Mesh() == 0 { // of cells, the cube tells as much
 			s.eachSpecies(z, func(_ int32, t taxonTally) {
 				id++
 				w.ints(list, id, int64(i)+1, int64(t.cd), int64(t.n), int64(t.first), int64(t.last))
 			})
 		}
-		taxa.b = make([]byte, 0, len(z.taxa)+4)
-		taxa.uint(uint64(z.species))
-		taxa.b = append(taxa.b, z.taxa...)
-		w.row(sheet, i+1, w.json(s.areaSheet(int32(i), heads, means)), cells, taxa.b)
+		first, last := z.span()
+		w.row(row, i+1, r.geom, z.Key.Kind().String(), z.Key.Code(), z.Name, parent, z.Surface,
+			int(z.n), z.species, first, last, int64(z.Key), int64(z.Parent), from, id)
+		w.row(sheet, i+1, r.text, r.cells, r.taxa)
 		if i%128 == 0 {
 			s.progress("publish.step.areas", int64(i), int64(len(s.zones)))
 		}
-	}
+	})
 }
 
 // span returns the first and last year, zeros when nothing was seen.
@@ -306,32 +352,31 @@ func (z *zone) span() (first, last int) {
 
 // groupMeans returns, for each kind of area and group, the mean number of species in the
 // areas of that kind where anything was published.
-func (s *snapshot) groupMeans(heads []TaxonHead) map[geo.Kind]map[string]float64 {
+func (s *snapshot) groupMeans() map[geo.Kind][]float64 {
 	areas := map[geo.Kind]float64{}
-	for i := range s.zones {
-		if s.zones[i].n > 0 {
-			areas[s.zones[i].Key.Kind()]++
-		}
-	}
-	out := map[geo.Kind]map[string]float64{}
-	counts := map[geo.Kind]map[string]int{}
+	out := map[geo.Kind][]float64{}
 	for i := range s.zones {
 		z := &s.zones[i]
 		kind := z.Key.Kind()
-		if counts[kind] == nil {
-			counts[kind], out[kind] = map[string]int{}, map[string]float64{}
+		if z.n > 0 {
+			areas[kind]++
 		}
-		s.eachSpecies(z, func(node int32, _ taxonTally) { counts[kind][heads[node].Group]++ })
+		if out[kind] == nil {
+			out[kind] = make([]float64, len(z.groups))
+		}
+		for g, t := range z.groups {
+			out[kind][g] += float64(t.species)
+		}
 	}
-	for kind, groups := range counts {
-		for g, n := range groups {
-			out[kind][g] = float64(n) / areas[kind]
+	for kind, groups := range out {
+		for g := range groups {
+			groups[g] /= areas[kind]
 		}
 	}
 	return out
 }
 
-func (s *snapshot) areaSheet(i int32, heads []TaxonHead, means map[geo.Kind]map[string]float64) *AreaSheet {
+func (s *snapshot) areaSheet(i int32, heads []TaxonHead, means map[geo.Kind][]float64) *AreaSheet {
 	z := &s.zones[i]
 	b := z.Geometry.Bound()
 	first, last := z.span()
@@ -339,22 +384,13 @@ func (s *snapshot) areaSheet(i int32, heads []TaxonHead, means map[geo.Kind]map[
 		Bound:        [4]float64{b.Min[0], b.Min[1], b.Max[0], b.Max[1]},
 		Observations: int(z.n), Taxa: z.species, Protected: z.protected, Threatened: z.threatened,
 		FirstYear: first, LastYear: last, Groups: []GroupCount{}, Years: []YearCount{}, Organisations: []Count{}}
-	groups := map[string]*GroupCount{}
-	for _, g := range taxon.Groups() {
-		groups[g.Slug] = &GroupCount{Slug: g.Slug, Mean: int(means[z.Key.Kind()][g.Slug] + 0.5)}
-	}
-	s.eachSpecies(z, func(node int32, t taxonTally) {
-		if g := groups[heads[node].Group]; g != nil {
-			g.Taxa++
-			g.Observations += int(t.n)
-			if heads[node].Protected {
-				g.Protected++
-			}
+	for g, group := range taxon.Groups() {
+		t, mean := z.groups[g], 0
+		if m := means[z.Key.Kind()][g]; m > 0 {
+			mean = int(m + 0.5)
 		}
-	})
-	for _, g := range taxon.Groups() {
-		if c := groups[g.Slug]; c.Taxa > 0 || c.Mean > 0 {
-			sh.Groups = append(sh.Groups, *c)
+		if t.species > 0 || mean > 0 {
+			sh.Groups = append(sh.Groups, GroupCount{Slug: group.Slug, Taxa: t.species, Observations: t.n, Protected: t.protected, Mean: mean})
 		}
 	}
 	for _, k := range z.neighbours {

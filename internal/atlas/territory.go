@@ -16,8 +16,8 @@ import (
 // those observations are shown in. Conflict when an observation names an area whose outline
 // is not loaded.
 func (s *snapshot) territory() error {
-	g := <-s.ground
-	known, cells := g.known, g.cells
+	g := s.ground()
+	known, cells := maps.Clone(g.known), g.cells
 	for _, list := range cells {
 		for _, c := range list {
 			if _, ok := known[c]; !ok {

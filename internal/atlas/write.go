@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -25,17 +26,18 @@ import (
 )
 
 // writer puts rows in a new snapshot and hashes them on the way: the hash names the
-// snapshot, so that equal content has an equal name. Rows are inserted by a goroutine of its
-// own, in the order they are given, while the next ones are computed: inserting takes as long
-// as computing.
+// snapshot, so that equal content has an equal name. Rows are hashed, then inserted, by two
+// goroutines, in the order they are given, while the next ones are computed: inserting takes
+// as long as computing. Without a connection they are hashed only.
 type writer struct {
-	conn *sqlite.Conn
+	conn *sqlite.Conn // nil: nothing is inserted
 	hash hash.Hash
 	buf  []byte
 	err  error // of the caller's side
 
 	rows   *rowBatch
 	full   chan *rowBatch
+	hashed chan *rowBatch
 	free   chan *rowBatch
 	failed error // of the inserting side; read once idle
 	broken atomic.Bool
@@ -49,8 +51,7 @@ type rowBatch struct {
 	done chan struct{} // closed when the batch is in; nil: nobody waits
 }
 
-// rowJob is one row: n numbers, or n values of any kind that are also hashed; or, without a
-// table, a script.
+// rowJob is one row: n numbers, or n values of any kind; or, without a table, a script.
 type rowJob struct {
 	into  *insertion
 	n     int
@@ -67,10 +68,18 @@ type insertion struct {
 const batchJobs = 2048
 
 func newWriter(conn *sqlite.Conn) *writer {
-	w := &writer{conn: conn, hash: sha256.New(), rows: &rowBatch{}, full: make(chan *rowBatch, 4), free: make(chan *rowBatch, 6)}
+	w := &writer{conn: conn, hash: sha256.New(), rows: &rowBatch{}, full: make(chan *rowBatch, 4), hashed: make(chan *rowBatch, 4),
+		free: make(chan *rowBatch, 10)}
 	go func() {
+		defer close(w.hashed)
 		for b := range w.full {
-			if w.failed == nil {
+			w.sum(b)
+			w.hashed <- b
+		}
+	}()
+	go func() {
+		for b := range w.hashed {
+			if w.failed == nil && w.conn != nil {
 				if w.failed = w.put(b); w.failed != nil {
 					w.broken.Store(true)
 				}
@@ -87,6 +96,51 @@ func newWriter(conn *sqlite.Conn) *writer {
 		}
 	}()
 	return w
+}
+
+// sum adds the rows of a batch to the hash.
+func (w *writer) sum(b *rowBatch) {
+	ints, args := b.ints, b.args
+	buf := w.buf[:0]
+	for _, j := range b.rows {
+		switch {
+		case j.into == nil:
+		case j.mixed:
+			for _, a := range args[:j.n] {
+				buf = append(appendValue(buf, a), 0)
+			}
+			args = args[j.n:]
+		default:
+			for _, v := range ints[:j.n] {
+				buf = binary.AppendVarint(buf, v)
+			}
+			ints = ints[j.n:]
+		}
+	}
+	w.hash.Write(buf)
+	w.buf = buf
+}
+
+// appendValue appends what a value is hashed by.
+func appendValue(buf []byte, a any) []byte {
+	switch v := a.(type) {
+	case int:
+		return strconv.AppendInt(buf, int64(v), 36)
+	case int64:
+		return strconv.AppendInt(buf, v, 36)
+	case string:
+		return append(buf, v...)
+	case []byte:
+		return append(buf, v...)
+	case float64:
+		return strconv.AppendFloat(buf, v, 'g', -1, 64)
+	case bool:
+		if v {
+			return append(buf, '1')
+		}
+		return append(buf, '0')
+	}
+	return buf
 }
 
 // send hands the rows given so far to the inserting goroutine.
@@ -131,8 +185,7 @@ func (w *writer) give(j rowJob) {
 
 func (w *writer) stopped() bool { return w.err != nil || w.broken.Load() }
 
-// row inserts one row and adds it to the hash. Slices are not copied: the caller leaves
-// them as they are.
+// row inserts one row. Slices are not copied: the caller leaves them as they are.
 func (w *writer) row(into *insertion, args ...any) {
 	if w.stopped() {
 		return
@@ -141,7 +194,7 @@ func (w *writer) row(into *insertion, args ...any) {
 	w.give(rowJob{into: into, n: len(args), mixed: true})
 }
 
-// ints inserts a row of numbers that other hashed rows already tell.
+// ints inserts a row of numbers.
 func (w *writer) ints(into *insertion, args ...int64) {
 	if w.stopped() {
 		return
@@ -193,42 +246,34 @@ func (i *insertion) ready(conn *sqlite.Conn) (_ *sqlite.Stmt, err error) {
 }
 
 func (w *writer) bind(stmt *sqlite.Stmt, args []any) error {
-	w.buf = w.buf[:0]
 	for i, a := range args {
 		switch v := a.(type) {
 		case int:
-			w.int(stmt, i, int64(v))
+			stmt.BindInt64(i+1, int64(v))
 		case int64:
-			w.int(stmt, i, v)
+			stmt.BindInt64(i+1, v)
 		case string:
 			stmt.BindText(i+1, v)
-			w.buf = append(w.buf, v...)
 		case []byte:
 			stmt.BindBytes(i+1, v)
-			w.buf = append(w.buf, v...)
 		case float64:
 			stmt.BindFloat(i+1, v)
-			w.buf = strconv.AppendFloat(w.buf, v, 'g', -1, 64)
 		case bool:
-			n := int64(0)
-			if v {
-				n = 1
-			}
-			w.int(stmt, i, n)
+			stmt.BindBool(i+1, v)
 		case nil:
 			stmt.BindNull(i + 1)
 		default:
 			return fmt.Errorf("column %d: type %T", i+1, a)
 		}
-		w.buf = append(w.buf, 0)
 	}
-	w.hash.Write(w.buf)
 	return nil
 }
 
-func (w *writer) int(stmt *sqlite.Stmt, i int, v int64) {
-	stmt.BindInt64(i+1, v)
-	w.buf = strconv.AppendInt(w.buf, v, 36)
+// fail stops the writer for an error of the caller's side, if it is one.
+func (w *writer) fail(err error) {
+	if err != nil && w.err == nil {
+		w.err = err
+	}
 }
 
 func (w *writer) json(v any) string {
@@ -265,7 +310,7 @@ func (s *snapshot) write(ctx context.Context) (err error) {
 		}
 	}()
 	// Nobody reads the file before it is finished and synced, and a broken one is removed.
-	for _, p := range []string{"page_size = 4096", "journal_mode = OFF", "synchronous = OFF",
+	for _, p := range []string{"page_size = 16384", "journal_mode = OFF", "synchronous = OFF",
 		"locking_mode = EXCLUSIVE", "cache_size = -65536"} {
 		if err := sqlitex.ExecuteTransient(conn, "PRAGMA "+p, nil); err != nil {
 			return err
@@ -290,7 +335,6 @@ func (s *snapshot) writeAll(ctx context.Context, w *writer) error {
 	if err := s.count(ctx, w); err != nil {
 		return err
 	}
-	w.script(cubeIndex)
 	h := s.heads()
 	s.areaFigures(h)
 	s.progress("publish.step.taxa", 0, int64(len(s.nodes)))
@@ -299,7 +343,6 @@ func (s *snapshot) writeAll(ctx context.Context, w *writer) error {
 	s.writePaths(w)
 	s.progress("publish.step.areas", 0, int64(len(s.zones)))
 	s.writeAreas(w, h)
-	w.script(areaTaxonIndex)
 	s.writeHome(w, h)
 	s.progress("publish.step.index", 0, 0)
 	s.writeOrganisations(w)
@@ -358,7 +401,8 @@ func (s *snapshot) writeMeta(w *writer) {
 	}
 	w.hash.Write([]byte(w.json(m)))
 	day := strings.ReplaceAll(s.meta.Built[:min(10, len(s.meta.Built))], "-", "")
-	s.meta.ID = day + "-" + hex.EncodeToString(w.hash.Sum(nil))[:12]
+	w.hash.Sum(s.sum[:0])
+	s.meta.ID = day + "-" + hex.EncodeToString(s.sum[:])[:12]
 	stmt := w.insert("meta", 3)
 	for i, r := range [][2]string{
 		{"readme", readme}, {"title", s.meta.Title}, {"territory", s.meta.Territory}, {"publisher", s.meta.Publisher},
@@ -366,6 +410,14 @@ func (s *snapshot) writeMeta(w *writer) {
 		{"policy", s.meta.Policy}, {"observations", strconv.Itoa(s.meta.Observations)}, {"meta", w.json(s.meta)}} {
 		w.row(stmt, i+1, r[0], r[1])
 	}
+}
+
+// digest computes every row and the hash of all, and writes nothing.
+func (s *snapshot) digest(ctx context.Context) error {
+	w := newWriter(nil)
+	err := s.writeAll(ctx, w)
+	w.close()
+	return cmp.Or(err, w.err)
 }
 
 // writeGeoPackage registers the tables and makes the spatial index.
