@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"garrigue/internal/disclosure"
@@ -57,6 +58,63 @@ func (db *DB) Observations(ctx context.Context, g disclosure.Grant, what Fields,
 		err = jerr
 	}
 	return err
+}
+
+// ObservationsInParts is Observations for publication, read through several connections at once.
+// Each part is a range of IDs, of which f is called in order and from one goroutine of its
+// own. Parts are after one another: those of part 0 have the lowest IDs. Each sees the vault as it
+// was when it began: whoever needs one state for all compares Changes when each begins.
+func (db *DB) ObservationsInParts(ctx context.Context, g disclosure.Grant, parts int, f func(part int, o *observation.Observation) error) (err error) {
+	entry, err := db.record(ctx, g, ForPublication)
+	if err != nil {
+		fault.Wrap(&err, "vault.ObservationsInParts")
+		return err
+	}
+	n, err := db.scanParts(ctx, parts, f)
+	if jerr := db.endRecord(ctx, entry, n, err); err == nil {
+		err = jerr
+	}
+	return err
+}
+
+func (db *DB) scanParts(ctx context.Context, parts int, f func(part int, o *observation.Observation) error) (total int, err error) {
+	var low, high int64
+	if err := db.read.QueryRowContext(ctx, `SELECT COALESCE((SELECT MIN(id) FROM observation), 0),
+		COALESCE((SELECT MAX(id) FROM observation), 0)`).Scan(&low, &high); err != nil {
+		err = interrupted(ctx, classify(err))
+		fault.Wrap(&err, "vault.ObservationsInParts")
+		return 0, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type ending struct {
+		n   int
+		err error
+	}
+	ends := make(chan ending, parts)
+	step := (high-low)/int64(parts) + 1
+	for part := range parts {
+		from := low + int64(part)*step
+		where := fmt.Sprintf("WHERE withdrawn IS NULL AND id >= %d", from)
+		if part < parts-1 {
+			where += fmt.Sprintf(" AND id < %d", from+step)
+		}
+		go func() {
+			n, err := db.scan(ctx, ForPublication, where, func(o *observation.Observation) error { return f(part, o) })
+			ends <- ending{n, err} // before the others are told to stop because of it
+			if err != nil {
+				cancel()
+			}
+		}()
+	}
+	for range parts {
+		end := <-ends
+		total += end.n
+		if err == nil { // the first is what went wrong
+			err = end.err
+		}
+	}
+	return total, err
 }
 
 // scan reads observations: those of where, "" for all that live.

@@ -42,7 +42,7 @@ func Run(t *testing.T, place func(t *testing.T) string) {
 		{"large second batch", testLarge}, {"bad rows", testBadRows},
 		{"isolation", testIsolation}, {"rollback", testRollback}, {"cancel", testCancel}, {"ended", testEnded},
 		{"second importer", testSecondImporter}, {"concurrent readers", testReaders},
-		{"batches and rejects", testRejects}, {"grants", testGrants}, {"publication fields", testFields},
+		{"batches and rejects", testRejects}, {"grants", testGrants}, {"publication fields", testFields}, {"reading in parts", testParts},
 		{"mappings", testMappings}, {"reclass", testReclass}, {"source runs", testSourceRuns}, {"loading", testLoading}, {"places", testPlaces},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open) })
