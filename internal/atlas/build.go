@@ -48,9 +48,8 @@ type Builder struct {
 
 	ground    func() ground
 	records   []record
-	byTaxon   map[uint64]tally // taxon and organisation
-	byPlace   map[uint64]tally // place and organisation
-	altitudes [][]uint32       // by number of taxa, then class; nil when none is known
+	taxonOrgs [][]orgTally // by number of taxa, few each
+	altitudes [][]uint32   // by number of taxa, then class; nil when none is known
 	overflow  bool
 	sum       [32]byte // of all rows, once finished
 }
@@ -59,6 +58,7 @@ type Builder struct {
 type place struct {
 	reasons uint8 // 0: ordinary
 	areas   []int32
+	orgs    []orgTally // few
 }
 
 // dated is a number of observations and the first and last of what they are dated by.
@@ -139,7 +139,7 @@ func Create(path string, meta Meta, refs References) (*Builder, error) {
 func newBuilder(path string, meta Meta, refs References, ground func() ground) *Builder {
 	return &Builder{path: path, meta: meta, refs: refs, ground: ground,
 		taxa: map[taxon.CdRef]uint32{}, areas: map[geo.AreaKey]int32{}, spots: map[string]uint32{},
-		orgs: map[string]uint32{}, byTaxon: map[uint64]tally{}, byPlace: map[uint64]tally{}}
+		orgs: map[string]uint32{}}
 }
 
 // Beside returns an empty Builder of the same references, whose Digest can be compared with
@@ -157,14 +157,8 @@ func (b *Builder) Add(p *disclosure.Published) {
 	b.records = append(b.records, r)
 	year := yearOf(r.day())
 	one := tally{1, year, year}
-	k := uint64(tax)<<32 | uint64(org)
-	t := b.byTaxon[k]
-	t.add(one)
-	b.byTaxon[k] = t
-	k = uint64(at)<<32 | uint64(org)
-	t = b.byPlace[k]
-	t.add(one)
-	b.byPlace[k] = t
+	addOrg(&b.taxonOrgs[tax], org, one)
+	addOrg(&b.place[at].orgs, org, one)
 	if lo, hi := p.AltitudeMin, p.AltitudeMax; lo != observation.NoAltitude || hi != observation.NoAltitude {
 		if lo == observation.NoAltitude {
 			lo = hi
@@ -204,9 +198,20 @@ func (b *Builder) taxonOf(cd taxon.CdRef) uint32 {
 		i = uint32(len(b.cds))
 		b.taxa[cd] = i
 		b.cds = append(b.cds, cd)
-		b.altitudes = append(b.altitudes, nil)
+		b.altitudes, b.taxonOrgs = append(b.altitudes, nil), append(b.taxonOrgs, nil)
 	}
 	return i
+}
+
+// addOrg counts for an organisation, in a list so short that a map would take longer.
+func addOrg(list *[]orgTally, org uint32, one tally) {
+	for i := range *list {
+		if o := &(*list)[i]; o.org == org {
+			o.add(one)
+			return
+		}
+	}
+	*list = append(*list, orgTally{org, one})
 }
 
 func (b *Builder) orgOf(name string) uint32 {

@@ -129,8 +129,13 @@ func (s *snapshot) number() {
 	s.cds = permuted(s.cds, byCd)
 	s.altitudes = permuted(s.altitudes, byCd)
 	s.names = permuted(s.names, byName)
-	s.byTaxon = renumbered(s.byTaxon, tax, org)
-	s.byPlace = renumbered(s.byPlace, at, org)
+	s.taxonOrgs = permuted(s.taxonOrgs, byCd)
+	for _, list := range s.taxonOrgs {
+		renumber(list, org)
+	}
+	for i := range s.place {
+		renumber(s.place[i].orgs, org)
+	}
 	s.taxa, s.areas, s.spots, s.orgs = nil, nil, nil, nil
 }
 
@@ -159,12 +164,12 @@ func permuted[T any](v []T, p []int) []T {
 	return out
 }
 
-func renumbered(m map[uint64]tally, hi, lo []uint32) map[uint64]tally {
-	out := make(map[uint64]tally, len(m))
-	for k, t := range m {
-		out[uint64(hi[k>>32])<<32|uint64(lo[uint32(k)])] = t
+// renumber gives organisations their final numbers, and puts them in order of these.
+func renumber(list []orgTally, org []uint32) {
+	for i := range list {
+		list[i].org = org[list[i].org]
 	}
-	return out
+	slices.SortFunc(list, func(a, b orgTally) int { return cmp.Compare(a.org, b.org) })
 }
 
 // tree makes the nodes: the taxa observed and everything above them. Conflict when the
@@ -368,12 +373,14 @@ func (s *snapshot) nodeAt(cd taxon.CdRef) int32 {
 
 // placeOrgs counts organisations per area.
 func (s *snapshot) placeOrgs() {
-	for k, t := range s.byPlace {
-		for _, z := range s.place[k>>32].areas {
+	for i := range s.place {
+		for _, z := range s.place[i].areas {
 			m := s.zones[z].orgs
-			sum := m[uint32(k)]
-			sum.add(t)
-			m[uint32(k)] = sum
+			for _, o := range s.place[i].orgs {
+				sum := m[o.org]
+				sum.add(o.tally)
+				m[o.org] = sum
+			}
 		}
 	}
 }

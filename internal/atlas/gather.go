@@ -2,7 +2,6 @@ package atlas
 
 import (
 	"context"
-	"maps"
 	"runtime"
 	"slices"
 
@@ -77,11 +76,6 @@ func (s *snapshot) blocks() (out []*block) {
 
 // gatherAll counts every node on all processors, and adds what they say of areas in order.
 func (s *snapshot) gatherAll(ctx context.Context, w *writer) error {
-	orgs := make(map[int32][]orgTally, len(s.cds))
-	for _, k := range slices.Sorted(maps.Keys(s.byTaxon)) {
-		i := s.nodeOf[s.cds[k>>32]]
-		orgs[i] = append(orgs[i], orgTally{uint32(k), s.byTaxon[k]})
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	blocks := s.blocks()
 	work := make(chan *block, blocksAhead)
@@ -93,7 +87,7 @@ func (s *snapshot) gatherAll(ctx context.Context, w *writer) error {
 		go func() {
 			for b := range work {
 				if ctx.Err() == nil {
-					c.gatherBlock(b, orgs)
+					c.gatherBlock(b)
 				}
 				close(b.done)
 			}
@@ -143,7 +137,7 @@ func (s *snapshot) addZoneYears(more [][]uint32) {
 }
 
 // gatherBlock counts a run of nodes.
-func (c *counter) gatherBlock(b *block, orgs map[int32][]orgTally) {
+func (c *counter) gatherBlock(b *block) {
 	s := c.s
 	for i := b.lo; i < b.hi; i++ {
 		nd := &s.nodes[i]
@@ -153,8 +147,8 @@ func (c *counter) gatherBlock(b *block, orgs map[int32][]orgTally) {
 			own = []int32{int32(i)}
 		}
 		for _, k := range own {
-			nd.orgs = mergeOrgs(nd.orgs, orgs[k])
 			if t, ok := slices.BinarySearch(s.cds, s.nodes[k].name.CdRef); ok {
+				nd.orgs = mergeOrgs(nd.orgs, s.taxonOrgs[t])
 				nd.altitudes = addAltitudes(nd.altitudes, s.altitudes[t])
 			}
 		}

@@ -486,8 +486,10 @@ func (s *snapshot) writePaths(w *writer) {
 
 func (s *snapshot) writeOrganisations(w *writer) {
 	sums := make([]tally, len(s.names))
-	for k, t := range s.byTaxon {
-		sums[uint32(k)].add(t)
+	for _, list := range s.taxonOrgs {
+		for _, o := range list {
+			sums[o.org].add(o.tally)
+		}
 	}
 	stmt := w.insert("organisation", 5)
 	for i, t := range sums {
