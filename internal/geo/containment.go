@@ -17,13 +17,48 @@ type Containment struct {
 	surface     map[AreaKey]float64
 	departments territories
 	regions     territories
-	cells       sync.Map // AreaKey of a cell → []AreaKey
+	all         []AreaKey // every department, also those known only as the parent of a commune
+	communes    func() *territories
+	cells       kept[AreaKey] // areas that wholly contain a cell
+	met         kept[AreaKey] // departments that a cell meets
+	near        kept[reach]   // departments that come near an area
+}
+
+// kept remembers what was found of areas.
+type kept[K comparable] struct {
+	mu sync.RWMutex
+	m  map[K][]AreaKey
+}
+
+// reach is an area and what lies within some metres of it.
+type reach struct {
+	area   AreaKey
+	metres float64
+}
+
+// of returns what was kept of a, finding it first if need be.
+func (k *kept[K]) of(a K, find func(K) []AreaKey) []AreaKey {
+	k.mu.RLock()
+	v, ok := k.m[a]
+	k.mu.RUnlock()
+	if ok {
+		return v
+	}
+	v = slices.Clip(find(a))
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.m == nil {
+		k.m = map[K][]AreaKey{}
+	}
+	k.m[a] = v
+	return v
 }
 
 type territories struct {
-	keys   []AreaKey
-	shapes []shape
-	index  *Index
+	keys    []AreaKey
+	parents []AreaKey // departments, of communes
+	shapes  []shape
+	index   *Index
 }
 
 // NewContainment returns the containment of areas of any kinds, in any order. Cells need not
@@ -65,14 +100,42 @@ func NewContainment(areas []Area) *Containment {
 		}
 		c.above[a.Key] = slices.Clip(up)
 	}
+	c.all = slices.Clone(c.departments.keys)
+	for _, a := range communes {
+		if d := c.departmentOf(a.Key, a.Parent); d != 0 && !slices.Contains(c.all, d) {
+			c.all = append(c.all, d)
+		}
+	}
+	c.communes = sync.OnceValue(func() *territories { // a few seldom ask, and it takes time
+		t := newTerritories(communes)
+		for i, a := range communes {
+			t.keys[i] = a.Key
+			t.parents = append(t.parents, c.departmentOf(a.Key, a.Parent))
+		}
+		return &t
+	})
 	return c
+}
+
+// departmentOf returns the department of a commune: that above it, else its parent even
+// when nothing else is known of it.
+func (c *Containment) departmentOf(commune, parent AreaKey) AreaKey {
+	for _, up := range c.above[commune] {
+		if up.Kind() == Department {
+			return up
+		}
+	}
+	if parent.Kind() == Department {
+		return parent
+	}
+	return 0
 }
 
 func newTerritories(areas []Area) territories {
 	t := territories{index: NewIndex(areas)}
-	for _, a := range areas {
+	for i, a := range areas {
 		t.keys = append(t.keys, a.Key)
-		t.shapes = append(t.shapes, newShape(a.Geometry))
+		t.shapes = append(t.shapes, t.index.areas[i].shape)
 	}
 	return t
 }
@@ -115,10 +178,10 @@ func (c *Containment) Containers(a AreaKey) []AreaKey {
 	if a.Kind().Mesh() == 0 {
 		return c.above[a]
 	}
-	if v, ok := c.cells.Load(a); ok {
-		return v.([]AreaKey)
-	}
-	var out []AreaKey
+	return c.cells.of(a, c.around)
+}
+
+func (c *Containment) around(a AreaKey) (out []AreaKey) {
 	for _, k := range cellKinds {
 		if up, ok := a.cellIn(k); ok && up != a {
 			out = append(out, up)
@@ -126,9 +189,7 @@ func (c *Containment) Containers(a AreaKey) []AreaKey {
 	}
 	ring := CellRing(a)
 	out = append(out, c.departments.around(ring)...)
-	out = append(out, c.regions.around(ring)...)
-	v, _ := c.cells.LoadOrStore(a, slices.Clip(out))
-	return v.([]AreaKey)
+	return append(out, c.regions.around(ring)...)
 }
 
 // Surface returns the area of a in square metres: of a cell the square of its side, as the

@@ -154,8 +154,13 @@ type Observation struct {
 	StatedLevel sensitivity.Level // sensiNiveau given by the producer; never lowers ours
 	Sensitivity sensitivity.Level // computed from the loaded lists
 	SensList    string            // list that decided
-	Validation  Validation
-	Held        Hold
+	// Manual says that a person decided Sensitivity: no rule changes it.
+	Manual bool
+	// Review says that the rule that decided has a condition a person should judge, or depends on
+	// what the observation does not tell. The level holds meanwhile.
+	Review     bool
+	Validation Validation
+	Held       Hold
 	// Consent is the diffusionNiveauPrecision that the ledger of the observers' choices asks
 	// for, "" when it says nothing: computed, like Sensitivity, never what the producer sent.
 	Consent        string
@@ -163,6 +168,10 @@ type Observation struct {
 	// Source is the name of the configured source that last brought it, "" when by hand. It is
 	// given for classing only.
 	Source string
+
+	// Grouping is idSINPRegroupement: the observations that bear it were made together, and all
+	// take the level of the most sensitive. "" for none.
+	Grouping string
 
 	Comment string
 	// Extra keeps every other column of the source under its name there, so that nothing

@@ -1,41 +1,78 @@
 package sensitivity
 
 import (
+	"cmp"
 	"slices"
-	"strings"
 
 	"garrigue/internal/civil"
+	"garrigue/internal/geo"
 	"garrigue/internal/taxon"
 )
 
 // Book is every rule in force, ready to be asked. It never changes once made and is safe
 // for concurrent use.
 type Book struct {
-	rules []Rule // by taxon, then from the most to the least restrictive
+	rules []rule // by taxon, then from the most to the least restrictive
 	start map[taxon.CdNom]span
 	bits  []uint64 // one bit for each code below smallCodes that some rule names
 	other bool     // some rule names a code that bits cannot hold
 	lists map[string]List
 }
 
-type span struct{ from, to int32 }
+// rule is a Rule with what is worked out of it once.
+type rule struct {
+	Rule
+	rank  int
+	where territory
+}
+
+type span struct {
+	from, to int32
+	placed   bool // some rule depends on the place
+}
 
 const smallCodes = 1 << 22
 
-// NewBook makes a book of rules. Rules of level 0 are dropped, since the highest level wins
-// and a level 0 never cancels another. A level above 4 counts as 4.
+// NewBook makes a book of rules, levels in the order of their Rank. Rules of level 0 are dropped,
+// since the strictest wins and a level 0 never cancels another; so are those that apply nowhere. A
+// number that is no level counts as 4.
+//
+// A region's list that has rules, of level 0 or not, stands instead of the national list in the
+// region's departments.
 func NewBook(lists []List, rules []Rule) *Book {
-	b := &Book{start: map[taxon.CdNom]span{}, lists: make(map[string]List, len(lists))}
+	b := &Book{lists: make(map[string]List, len(lists))}
 	for _, l := range lists {
 		b.lists[l.ID] = l
 	}
+	held := b.regional(rules)
 	for _, r := range rules {
-		if r.Level > 0 {
-			r.Level = min(r.Level, 4)
-			b.rules = append(b.rules, r)
+		if !r.Level.Known() {
+			r.Level = Nothing
+		}
+		if where, ok := b.territory(&r, held); ok && r.Level > 0 {
+			b.rules = append(b.rules, rule{Rule: r, where: where})
 		}
 	}
+	b.order(func(_ string, l Level) int { return l.Rank() })
+	return b
+}
+
+// Ranked returns the same rules with levels in the order of rank, which is asked about all
+// levels above 0.
+func (b *Book) Ranked(rank func(list string, l Level) int) *Book {
+	c := &Book{rules: slices.Clone(b.rules), lists: b.lists}
+	c.order(rank)
+	return c
+}
+
+// order ranks the rules, sorts them and makes the index.
+func (b *Book) order(rank func(list string, l Level) int) {
+	for i := range b.rules {
+		r := &b.rules[i]
+		r.rank = max(rank(r.List, r.Level), 1)
+	}
 	slices.SortStableFunc(b.rules, compareRules)
+	b.start = map[taxon.CdNom]span{}
 	for i := range b.rules {
 		cd := b.rules[i].CdNom
 		s, ok := b.start[cd]
@@ -43,25 +80,21 @@ func NewBook(lists []List, rules []Rule) *Book {
 			s.from = int32(i)
 		}
 		s.to = int32(i) + 1
+		s.placed = s.placed || b.rules[i].Area != 0 || !b.rules[i].where.everywhere()
 		b.start[cd] = s
 		b.mark(cd)
 	}
-	return b
 }
 
-func compareRules(x, y Rule) int {
-	switch {
-	case x.CdNom != y.CdNom:
-		return int(x.CdNom) - int(y.CdNom)
-	case x.Level != y.Level:
-		return int(y.Level) - int(x.Level)
-	case (x.Condition == "") != (y.Condition == ""):
-		if x.Condition == "" {
-			return -1
+func compareRules(x, y rule) int {
+	review := func(r *rule) int {
+		if r.Condition == "" {
+			return 0
 		}
 		return 1
 	}
-	return strings.Compare(x.List, y.List)
+	return cmp.Or(cmp.Compare(x.CdNom, y.CdNom), cmp.Compare(y.rank, x.rank), review(&x)-review(&y),
+		cmp.Compare(x.Level, y.Level), cmp.Compare(x.List, y.List))
 }
 
 func (b *Book) mark(cd taxon.CdNom) {
@@ -89,13 +122,17 @@ func (b *Book) has(cd taxon.CdNom) bool {
 
 // Names reports whether some rule names one of the taxa: given a lineage, whether the
 // taxon is covered by a list at all, under some condition.
-func (b *Book) Names(lineage ...taxon.CdNom) bool {
+func (b *Book) Names(lineage ...taxon.CdNom) bool { return slices.ContainsFunc(lineage, b.has) }
+
+// Uniform reports whether no rule for the taxa of a lineage depends on the place: the level is
+// then the same everywhere. A region's list makes national rules depend on it.
+func (b *Book) Uniform(lineage []taxon.CdNom) bool {
 	for _, cd := range lineage {
-		if b.has(cd) {
-			return true
+		if b.has(cd) && b.start[cd].placed {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // Rules returns the number of rules that may apply.
@@ -104,59 +141,111 @@ func (b *Book) Rules() int { return len(b.rules) }
 // List returns a list by its code.
 func (b *Book) List(id string) (List, bool) { l, ok := b.lists[id]; return l, ok }
 
-// Evaluate returns the level of an observation: the highest of the rules written for its
-// name, its taxon or an ancestor, whose department, duration, biological status and
-// behaviour fit. It follows the GINCO algorithm (SINP-GINCO, change_sensibility.php) with its
-// precaution: what the observation does not tell never frees it. At equal level a rule that
+// Evaluate returns the level of an observation: the strictest of the rules written for its
+// name, its taxon or an ancestor, whose department, area, season, duration, biological status,
+// behaviour and life stage fit. It follows the GINCO algorithm (SINP-GINCO,
+// change_sensibility.php) with its
+// precaution: what the observation does not tell never frees it. At equal rank a rule that
 // asks for no review is preferred. Review is set when the deciding rule has a condition in
-// words, or a biological status or behaviour that the observation does not give.
+// words, or an area, a biological status, a behaviour or a life stage that the observation does
+// not give.
 func (b *Book) Evaluate(f Facts) Result {
 	var best Result
+	var rank int
+	var at place
 	for _, cd := range f.Lineage {
 		if !b.has(cd) {
 			continue
 		}
+		if !at.read {
+			at = placeOf(f.Departments)
+		}
 		s := b.start[cd]
 		for i := s.from; i < s.to; i++ {
 			r := &b.rules[i]
-			if r.Level < best.Level || r.Level == best.Level && !best.Review {
-				break // rules of a taxon come highest first
+			if r.rank < rank || r.rank == rank && !best.Review {
+				break // rules of a taxon come strictest first
 			}
-			if !r.fits(&f) {
+			if !r.where.meets(&at, f.Departments) || !r.fits(&f) {
 				continue
 			}
-			review := r.Condition != "" || r.BioStatus != "" && unknownBioStatus(f.BioStatus) ||
-				r.Behaviour != "" && unknownBehaviour(f.Behaviour)
-			if r.Level > best.Level || !review {
-				best = Result{Level: r.Level, List: r.List, Review: review}
+			if review := r.review(&f); r.rank > rank || !review {
+				best, rank = Result{Level: r.Level, List: r.List, Review: review}, r.rank
 			}
 		}
 	}
 	return best
 }
 
+// fits reports whether the conditions other than departments let the rule apply.
 func (r *Rule) fits(f *Facts) bool {
-	if r.Department != "" && f.Department != "" && r.Department != f.Department {
-		return false
-	}
 	if r.BioStatus != "" && r.BioStatus != f.BioStatus && !unknownBioStatus(f.BioStatus) {
 		return false
 	}
-	if r.Behaviour != "" && r.Behaviour != f.Behaviour && !unknownBehaviour(f.Behaviour) {
+	if r.Behaviour != "" && r.Behaviour != f.Behaviour && !unknownCode(f.Behaviour) {
+		return false
+	}
+	if r.LifeStage != "" && r.LifeStage != f.LifeStage && !unknownCode(f.LifeStage) {
+		return false
+	}
+	if r.Area != 0 && !slices.Contains(f.Areas, r.Area) && tells(f.Areas, r.Area.Kind()) {
+		return false
+	}
+	if (r.From != 0 || r.To != 0) && !r.season(f.Start, f.Date) {
 		return false
 	}
 	return r.Years <= 0 || f.Date == civil.NoDate || addYears(f.Date, r.Years) > f.Today
 }
 
-// unknownBioStatus reports whether a STATUT_BIO code says nothing: "", 0 inconnu, 1 non
-// renseigné, 2 non déterminé.
-func unknownBioStatus(code string) bool {
-	return code == "" || code == "0" || code == "1" || code == "2"
+// review reports whether a person should judge a rule that fits.
+func (r *Rule) review(f *Facts) bool {
+	return r.Condition != "" || r.BioStatus != "" && unknownBioStatus(f.BioStatus) ||
+		r.Behaviour != "" && unknownCode(f.Behaviour) || r.LifeStage != "" && unknownCode(f.LifeStage) ||
+		r.Area != 0 && !tells(f.Areas, r.Area.Kind())
 }
 
-// unknownBehaviour reports whether an OCC_COMPORTEMENT code says nothing: "", 0 inconnu
-// (NSP), 1 non renseigné.
-func unknownBehaviour(code string) bool {
+// tells reports whether areas of a kind are among those an observation is known to meet.
+func tells(areas []geo.AreaKey, k geo.Kind) bool {
+	return slices.ContainsFunc(areas, func(a geo.AreaKey) bool { return a.Kind() == k })
+}
+
+// season reports whether some day from start to end is in the season of the rule, or may be.
+func (r *Rule) season(start, end civil.Date) bool {
+	if start == civil.NoDate || end == civil.NoDate || start > end || end-start >= 365 {
+		return true
+	}
+	from, to := max(r.From, 101), r.To
+	if to == 0 {
+		to = 1231
+	}
+	s, e := monthDay(start), monthDay(end)
+	if start.Year() == end.Year() {
+		return overlap(from, to, s, e)
+	}
+	return overlap(from, to, s, 1231) || overlap(from, to, 101, e)
+}
+
+// overlap reports whether a season, which may go over New Year, has a day from s to e of one
+// year.
+func overlap(from, to, s, e int16) bool {
+	if from <= to {
+		return from <= e && s <= to
+	}
+	return e >= from || s <= to
+}
+
+func monthDay(d civil.Date) int16 {
+	_, m, day := d.Civil()
+	return int16(m*100 + day)
+}
+
+// unknownBioStatus reports whether a STATUT_BIO code says nothing: "", 0 inconnu, 1 non
+// renseigné, 2 non déterminé.
+func unknownBioStatus(code string) bool { return code == "2" || unknownCode(code) }
+
+// unknownCode reports whether a code of OCC_COMPORTEMENT or STADE_VIE says nothing: "", 0 inconnu
+// (NSP), 1 non renseigné or indéterminé.
+func unknownCode(code string) bool {
 	return code == "" || code == "0" || code == "1" || code == "NSP"
 }
 
