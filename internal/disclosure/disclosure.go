@@ -6,7 +6,6 @@
 package disclosure
 
 import (
-	"garrigue/internal/civil"
 	"garrigue/internal/dataset"
 	"garrigue/internal/geo"
 	"garrigue/internal/observation"
@@ -32,21 +31,6 @@ const (
 	Nature                         // the record itself is attached to an area, or its shape is large
 	Uncertainty                    // its stated uncertainty is large
 )
-
-// Policy is the rule in force: data, versioned, read from the instance's settings. It must
-// be Settled for a territory before it can decide.
-type Policy struct {
-	Version string
-	// Mesh is the cell kind of ordinary observations on the instance's map.
-	Mesh geo.Kind
-	// Levels gives, for each SINP level, the kinds of areas it allows, in any order, empty for
-	// none; of level 0, what is coarser than the mesh (empty: every kind).
-	Levels [5][]geo.Kind
-	// Today is the date at which durations are counted.
-	Today civil.Date
-
-	settled settlement
-}
 
 // Containment tells which areas hold a whole given area, for policy's sake: of a commune
 // its department; of a cell the larger cells that hold it and the department when the cell

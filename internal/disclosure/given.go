@@ -2,60 +2,66 @@ package disclosure
 
 import (
 	"garrigue/internal/geo"
-	"garrigue/internal/observation"
-	"garrigue/internal/sensitivity"
 )
 
-// given places a record its producer blurred (dEEFloutage = OUI, no geometry): at the smallest
-// kind of the areas that came with it that its levels allow, and in no layer that did not come
-// with it. A larger cell that holds the given one is the same layer; the region holds every
-// layer and is none of the standard's. Where no given layer is coarse enough the region is
-// left, else nothing.
-func (d *decision) given(buf []geo.AreaKey, out Published, pl *observation.Place, level, consent sensitivity.Level) (Published, bool) {
-	s := &d.p.settled
-	out.Blurred = true
-	out.Reasons = d.reasons(level, consent)
-	consider := func(a geo.AreaKey) {
-		k := a.Kind()
-		if a != 0 && s.direct(level, k) && s.direct(consent, k) && (out.Area == 0 || s.mean(k) < s.mean(out.Area.Kind())) {
-			out.Area = a
+// A record its producer blurred (dEEFloutage = OUI, no geometry) is shown at the smallest kind
+// of the areas that came with it that its levels allow, and in no layer that did not come with it. A
+// larger cell is the same layer as a cell; the region holds every layer and is none of the
+// standard's. Where no given layer is coarse enough the region is left.
+
+// givenKind returns the kind at which such a record is shown.
+func (d *decision) givenKind(asks *asks) geo.Kind {
+	s, best := &d.p.settled, geo.Region
+	for _, k := range anyKind {
+		if k != geo.Region && d.suitsGiven(k) && asks.allow(s, k) && (best == geo.Region || s.mean(k) < s.mean(best)) {
+			best = k
 		}
 	}
-	consider(d.attached)
-	consider(pl.Commune)
-	consider(pl.Department)
-	cells := d.attached.Kind().Mesh() > 0
-	if cells {
-		for _, c := range d.containers {
-			if c.Kind().Mesh() > 0 {
-				consider(c)
-			}
-		}
-	}
-	if out.Area == 0 {
-		out.Area = d.givenRegion(pl)
-	}
-	if out.Area == 0 {
-		return Published{}, false
-	}
-	out.Within = buf[:0]
-	for _, c := range d.in.Containers(out.Area) {
-		if c == pl.Commune || c == pl.Department || c == d.attached || c.Kind() == geo.Region || cells && c.Kind().Mesh() > 0 {
-			out.Within = append(out.Within, c)
-		}
-	}
-	return out, true
+	return best
 }
 
-// givenRegion returns the region that wholly holds one of the given areas, 0 when none does.
-func (d *decision) givenRegion(pl *observation.Place) geo.AreaKey {
-	for _, a := range [...]geo.AreaKey{d.attached, pl.Commune, pl.Department} {
+// suitsGiven reports whether a kind is among the layers given: of cells, those in which
+// every cell of the given mesh lies whole.
+func (d *decision) suitsGiven(k geo.Kind) bool {
+	switch {
+	case k == geo.Region:
+		return true
+	case k.Mesh() > 0:
+		own := d.attached.Kind().Mesh()
+		return own > 0 && k.Mesh()%own == 0
+	}
+	return d.attached.Kind() == k || k == geo.Commune && d.pl.Commune != 0 || k == geo.Department && d.pl.Department != 0
+}
+
+// givenAt returns the area of a layer given.
+func (d *decision) givenAt(k geo.Kind) geo.AreaKey {
+	switch {
+	case d.attached.Kind() == k:
+		return d.attached
+	case k.Mesh() > 0:
+		return among(k, d.in.Containers(d.attached))
+	case k == geo.Commune:
+		return d.pl.Commune
+	case k == geo.Department:
+		return d.pl.Department
+	}
+	for _, a := range [...]geo.AreaKey{d.attached, d.pl.Commune, d.pl.Department} {
 		if a == 0 {
 			continue
 		}
-		if r := regionAmong(a, d.in.Containers(a)); r != 0 {
+		if a.Kind() == k {
+			return a
+		}
+		if r := among(k, d.in.Containers(a)); r != 0 {
 			return r
 		}
 	}
 	return 0
+}
+
+// gave reports whether an area came with the record, or is a larger cell of one that did, or the
+// region.
+func (d *decision) gave(a geo.AreaKey) bool {
+	return a == d.attached || a == d.pl.Commune || a == d.pl.Department || a.Kind() == geo.Region ||
+		a.Kind().Mesh() > 0 && d.attached.Kind().Mesh() > 0
 }

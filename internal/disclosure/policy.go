@@ -1,15 +1,61 @@
 package disclosure
 
 import (
-	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
 
+	"garrigue/internal/civil"
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
+	"garrigue/internal/observation"
 	"garrigue/internal/sensitivity"
 )
+
+// Policy is the rule in force: data, versioned, read from the instance's settings. It must
+// be Settled for a territory before it can decide.
+type Policy struct {
+	Version string
+	// From is the first day it is in force; NoDate, and 0, mean always.
+	From civil.Date
+	// Mesh is the cell kind of ordinary observations on the instance's map.
+	Mesh geo.Kind
+	// Levels gives, for the levels 0 to 3 of every list, the kinds of areas it allows, in any
+	// order; of level 0, what is coarser than the mesh (empty: every kind).
+	Levels [5][]geo.Kind
+	// Scale gives other levels, and what some list means by one: it is read before Levels. A
+	// level by cells ("2.1" to "2.7") that it does not name is shown at its cell and larger ones.
+	Scale []LevelRule
+	// BlurredDates is the finest that the date of a blurred observation is told.
+	BlurredDates observation.Precision
+	// Batch is when what is shown of blurred observations may change.
+	Batch Batch
+	// Today is the date at which durations are counted.
+	Today civil.Date
+
+	settled settlement
+}
+
+// LevelRule says what a level of a list is worth.
+type LevelRule struct {
+	List  string // sensitivity.List.ID; "" is every list that has no rule of its own for the level
+	Level sensitivity.Level
+	// Rank orders levels that begin at areas of one size, 0 being the level's own Rank; it may
+	// not contradict sizes.
+	Rank int
+	// Kinds are the kinds of areas it allows, in any order; none: it is not shown.
+	Kinds []geo.Kind
+}
+
+// Batch is when what is shown of blurred observations changes: not with each
+// publication, so that two of them cannot be subtracted.
+type Batch struct {
+	Every   string // "month", "week" or "day"; "" is "day"
+	Minimum int    // changes that a batch must have, else it waits for the next
+}
 
 // SINP returns the policy of the national levels in their first form: 1 commune, 2 cell of
 // 10 km, 3 department, 4 nothing (SINP sensitivity guide; GINCO note of 22 June 2016), each
@@ -20,7 +66,7 @@ func SINP() Policy {
 		1: {geo.Commune, geo.Cell10, geo.Department},
 		2: {geo.Cell10, geo.Department},
 		3: {geo.Department},
-	}}
+	}, BlurredDates: observation.Month, Batch: Batch{Every: "month", Minimum: 20}}
 }
 
 // MeshOnly returns the policy of levels by cells alone, in the spirit of the national guide
@@ -32,7 +78,29 @@ func MeshOnly() Policy {
 		1: {geo.Cell5, geo.Cell10, geo.Cell20, geo.Cell50},
 		2: {geo.Cell10, geo.Cell20, geo.Cell50},
 		3: {geo.Cell50},
-	}}
+	}, BlurredDates: observation.Month, Batch: Batch{Every: "month", Minimum: 20}}
+}
+
+// Policies are those of an instance, each from its day on.
+type Policies []Policy
+
+// On returns the policy in force on a day: the latest begun; false when none has. NoDate
+// asks for the first of all.
+func (ps Policies) On(day civil.Date) (Policy, bool) {
+	best := -1
+	for i := range ps {
+		if day == civil.NoDate {
+			if best < 0 || ps[i].From < ps[best].From {
+				best = i
+			}
+		} else if ps[i].From <= day && (best < 0 || ps[i].From >= ps[best].From) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return Policy{}, false
+	}
+	return ps[best], true
 }
 
 // MeanSurfaces returns the mean surface, in square metres, of each kind among the areas of a
@@ -52,27 +120,15 @@ func MeanSurfaces(areas []geo.Area) func(geo.Kind) float64 {
 	return func(k geo.Kind) float64 { return sum[k] / max(n[k], 1) }
 }
 
-// settlement is what a policy becomes on a territory. Its zero value decides nothing.
-type settlement struct {
-	mesh  geo.Kind
-	kinds [withheld][]geo.Kind // by level, from the smallest mean surface, none below the mesh's
-	// attached is, by level, the set of kinds (bits) that a record attached to an area keeps:
-	// never a cell finer than the mesh.
-	attached [withheld]uint32
-	surface  [geo.Cell50 + 1]float64 // mean by kind, square metres, 0 unknown
-}
-
-// anyKind is every kind, for a policy that does not say what is coarser than its mesh.
-var anyKind = [...]geo.Kind{geo.Commune, geo.Department, geo.Region, geo.Cell1, geo.Cell2, geo.Cell5, geo.Cell10, geo.Cell20, geo.Cell50}
-
 // Settled returns the policy made ready for a territory: "coarser" is decided there once for
 // all, by the mean real surface of each kind of areas (square metres; 0: none is loaded).
 // Cells are known by arithmetic and mean is not asked about them; nil knows no other kind.
 //
 // The kinds of a level are put in order of mean surface, and one whose mean is smaller than
 // the mesh cell gives its place to the mesh. Unknown kinds are dropped. Invalid when the mesh
-// is no kind of cells, or when no kind is left for one of the levels 1 to 3. It depends on
-// Version, Mesh and Levels only: a policy that was changed is to be settled again.
+// is no kind of cells, when no kind is left of those a level allows, when Scale names a level
+// twice or one that means nothing, or ranks levels against the size of their areas. It depends on
+// Version, Mesh, Levels and Scale only: a policy that was changed is to be settled again.
 func (p Policy) Settled(mean func(geo.Kind) float64) (Policy, error) {
 	p.settled = settlement{}
 	if p.Mesh.Mesh() == 0 {
@@ -88,84 +144,58 @@ func (p Policy) Settled(mean func(geo.Kind) float64) (Policy, error) {
 			}
 		}
 	}
-	for level := range s.kinds {
-		asked := p.Levels[level]
-		if level == 0 && len(asked) == 0 {
-			asked = anyKind[:]
-		}
-		s.settle(level, asked)
-		if level > 0 && len(s.kinds[level]) == 0 {
-			return p, fault.Say(fault.Invalid, "disclosure.level", strconv.Itoa(level))
-		}
+	if err := s.settle(&p); err != nil {
+		return p, err
 	}
 	p.settled = s
 	return p, nil
 }
 
-// settle fills what a level allows.
-func (s *settlement) settle(level int, asked []geo.Kind) {
-	mesh := s.surface[s.mesh]
-	var kinds []geo.Kind
-	for _, k := range asked {
-		surface := s.mean(k)
-		if surface == 0 {
-			continue
-		}
-		if k.Mesh() == 0 {
-			// A record attached to its commune says no more than that: the commune stays its place.
-			s.attached[level] |= 1 << k
-		}
-		if surface < mesh {
-			k = s.mesh
-		}
-		s.attached[level] |= 1 << k
-		if !slices.Contains(kinds, k) {
-			kinds = append(kinds, k)
-		}
-	}
-	if level == 0 {
-		for _, k := range anyKind {
-			if k.Mesh() == 0 || s.mean(k) >= mesh {
-				s.attached[0] |= 1 << k
-			}
-		}
-	}
-	slices.SortStableFunc(kinds, func(a, b geo.Kind) int {
-		return cmp.Compare(s.mean(a), s.mean(b))
-	})
-	s.kinds[level] = kinds
+// Kinds returns the kinds of areas at which a level is disclosed when its list says nothing
+// else, in order of preference: the first that holds the place. Nil before Settled, and for
+// what is not shown.
+func (p *Policy) Kinds(level sensitivity.Level) []geo.Kind { return p.KindsOf("", level) }
+
+// KindsOf is Kinds for the level of a list.
+func (p *Policy) KindsOf(list string, level sensitivity.Level) []geo.Kind {
+	return slices.Clone(p.settled.kindsOf(list, level))
 }
 
-// Kinds returns the kinds of areas at which a level is disclosed, in order of preference: the
-// first that wholly holds the place. Nil before Settled, and for level 4 and above.
-func (p *Policy) Kinds(level sensitivity.Level) []geo.Kind {
-	if int(level) >= len(p.settled.kinds) {
-		return nil
+// Rank orders the levels of all lists by how coarsely they are shown, 0 for level 0: by
+// the mean surface of the first kind, then by the rank that Scale gives or the level's own.
+// Before Settled it is the level's own.
+func (p *Policy) Rank(list string, level sensitivity.Level) int {
+	if p.settled.mesh == geo.NoKind {
+		return level.Rank()
 	}
-	return slices.Clone(p.settled.kinds[level])
+	return p.settled.rankOf(list, level)
+}
+
+// Book returns a book of rules ordered as the policy, settled, orders levels.
+func (p *Policy) Book(b *sensitivity.Book) *sensitivity.Book { return b.Ranked(p.Rank) }
+
+// Fingerprint tells policies apart by all that is written in them, in whatever order; not by
+// the day at which durations are counted nor by the territory.
+func (p *Policy) Fingerprint() string {
+	h := sha256.New()
+	level := func(name string, rank int, kinds []geo.Kind) {
+		sorted := slices.Clone(kinds)
+		slices.Sort(sorted)
+		fmt.Fprintf(h, "%q %d %d\n", name, rank, slices.Compact(sorted))
+	}
+	fmt.Fprintf(h, "%q %d %d %d %q %d\n", p.Version, max(p.From, 0), p.Mesh, p.BlurredDates, p.Batch.Every, p.Batch.Minimum)
+	for i, kinds := range p.Levels {
+		level(strconv.Itoa(i), 0, kinds)
+	}
+	scale := slices.Clone(p.Scale)
+	slices.SortFunc(scale, compareLevels)
+	for _, r := range scale {
+		level(r.label(), r.Rank, r.Kinds)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // ready reports whether the policy can decide: complete, and settled for its mesh.
 func (p *Policy) ready() bool {
 	return p != nil && p.Version != "" && p.Mesh.Mesh() > 0 && p.settled.mesh == p.Mesh
-}
-
-// mean returns the mean surface of a kind, 0 when unknown.
-func (s *settlement) mean(k geo.Kind) float64 {
-	if int(k) >= len(s.surface) {
-		return 0
-	}
-	return s.surface[k]
-}
-
-// direct reports whether a level lets a record attached to an area of a kind be shown there.
-func (s *settlement) direct(level sensitivity.Level, k geo.Kind) bool {
-	return s.attached[level]>>k&1 == 1
-}
-
-// stricter reports whether level a starts coarser than b; of two that start alike, the
-// higher is.
-func (s *settlement) stricter(a, b sensitivity.Level) bool {
-	x, y := s.mean(s.kinds[a][0]), s.mean(s.kinds[b][0])
-	return x > y || x == y && a > b
 }

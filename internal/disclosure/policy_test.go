@@ -91,8 +91,8 @@ func TestConstraintsTogether(t *testing.T) {
 	b := readBook(t)
 	gaps := Policy{Version: "gaps", Levels: [5][]geo.Kind{0: {geo.Cell10}, 1: {geo.Cell5, geo.Department},
 		2: {geo.Cell10}, 3: {geo.Cell10, geo.Department}}}
-	// Over two communes and an edge of 2 km cells, in one cell of 5 km.
-	const across = "rectangle 717.5 ; 6251 à 718.5 ; 6251.5"
+	// 4.5 km long: larger than a commune on average, smaller than a cell of 5 km.
+	const across = "rectangle 714 ; 6251 à 718.5 ; 6251.5"
 	for _, test := range []struct {
 		name        string
 		p           Policy

@@ -8,30 +8,26 @@ import (
 	"garrigue/internal/sensitivity"
 )
 
-// withheld is the consent level of what may not be shown at all.
-const withheld = 4
-
 // Publish decides what an audience may see of an observation, and false when nothing. It is
 // the rule of DESIGN.md in this folder. The observation is not modified, and nothing of it
 // that is finer than the disclosed area is in the result.
-func Publish(o *observation.Observation, p *Policy, in Containment, a Audience) (Published, bool) {
+func Publish(o *observation.Observation, p *Policy, in Territory, a Audience) (Published, bool) {
 	return PublishInto(nil, o, p, in, a)
 }
 
 // PublishInto is Publish with a buffer for Within, whose elements are overwritten: with
 // room for eight areas it allocates nothing. The result is valid until the buffer is used again.
-func PublishInto(buf []geo.AreaKey, o *observation.Observation, p *Policy, in Containment, a Audience) (Published, bool) {
+func PublishInto(buf []geo.AreaKey, o *observation.Observation, p *Policy, in Territory, a Audience) (Published, bool) {
 	if a != Public || in == nil || !p.ready() || !publishable(o) {
 		return Published{}, false
 	}
-	wish, choice := consentLevels(o)
-	level := max(o.Sensitivity, o.StatedLevel)
-	if level >= withheld || wish >= withheld || choice >= withheld {
+	var asks asks
+	if !asks.of(p, o) {
 		return Published{}, false
 	}
-	consent := max(wish, choice)
-	d := decision{p: p, in: in}
-	if !d.support(&o.Place) {
+	asks.add(p, o.SensList, o.Sensitivity)
+	d := decision{p: p, in: in, pl: &o.Place}
+	if asks.nothing || !d.support(o) {
 		return Published{}, false
 	}
 	out := Published{CdRef: o.CdRef, Dataset: o.Dataset, Organisation: o.Organisation, When: o.When,
@@ -39,21 +35,21 @@ func PublishInto(buf []geo.AreaKey, o *observation.Observation, p *Policy, in Co
 		Validated: o.Validation == observation.Certain || o.Validation == observation.Probable}
 	out.When.StartTime, out.When.EndTime = "", ""
 
-	if o.BlurredAtSource() {
-		return d.given(buf, out, &o.Place, level, consent)
-	}
-	if level == 0 && consent == 0 && d.inMesh {
-		out.Area = d.cell
-		out.Within = d.holders(buf[:0], &o.Place)
+	if asks.n == 0 && d.ordinary() {
+		out.Area = d.at(p.Mesh)
+		out.Within = d.holders(buf[:0])
 		out.AltitudeMin, out.AltitudeMax = o.Place.AltitudeMin, o.Place.AltitudeMax
-		return out, true
+		return out, out.Area != 0
 	}
 	out.Blurred = true
-	out.Reasons = d.reasons(level, consent)
-	if out.Area = d.area(level, wish, choice); out.Area == 0 {
+	out.Reasons = d.reasons(o, asks.consent)
+	if out.Reasons&(Sensitive|Consent) != 0 {
+		out.When = p.blurredPeriod(out.When)
+	}
+	if out.Area = d.at(d.kind(&asks)); out.Area == 0 {
 		return Published{}, false
 	}
-	out.Within = append(buf[:0], in.Containers(out.Area)...)
+	out.Within = d.above(buf[:0], out.Area)
 	return out, true
 }
 
@@ -95,73 +91,83 @@ func codeLevel(code string) sensitivity.Level {
 	case "3":
 		return 3
 	}
-	return withheld
+	return sensitivity.Nothing
 }
 
-// decision holds what is known of one place while it is decided.
-type decision struct {
-	p  *Policy
-	in Containment
-
-	attached   geo.AreaKey // the support itself when the record is attached to an area
-	containers []geo.AreaKey
-	box        geo.Box // the support otherwise
-	radius     float64 // stated uncertainty in metres, 0 when none is stated
-	commune    geo.AreaKey
-	department geo.AreaKey
-	cell       geo.AreaKey // the mesh cell that holds the support
-	inMesh     bool
+// asks are what asks for an observation to be shown less precisely, the strictest first.
+type asks struct {
+	by      [5]*grade // computed level, stated level, wish, choice, level of a grouping
+	n       int
+	consent bool // a wish or a choice is among them
+	nothing bool // something asks that nothing be shown
 }
 
-// support reads the place; false when there is none.
-func (d *decision) support(pl *observation.Place) bool {
-	switch pl.Georeference {
-	case observation.ByCommune, observation.ByDepartment, observation.ByCell:
-		if pl.Attached == 0 {
-			return false
-		}
-		d.attached = pl.Attached
-		d.containers = d.in.Containers(pl.Attached)
-		if pl.Attached.Kind() == d.p.Mesh {
-			d.cell, d.inMesh = pl.Attached, true
-		} else {
-			for _, c := range d.containers {
-				if c.Kind() == d.p.Mesh && pl.Attached.Kind().Mesh() > 0 {
-					d.cell, d.inMesh = c, true
-				}
-			}
-		}
-		return true
-	case observation.ByGeometry:
-		b := pl.Box
-		if !(b.MinX <= b.MaxX && b.MinY <= b.MaxY) || b == (geo.Box{}) || b.MaxX-b.MinX > 1e7 || b.MaxY-b.MinY > 1e7 {
-			return false // also NaN and the infinite
-		}
-		d.radius = float64(max(pl.Uncertainty, 0))
-		d.box, d.commune, d.department = b, pl.Commune, pl.Department
-		d.cell = d.holding(d.p.Mesh)
-		d.inMesh = d.cell != 0
+// of collects all of them but the computed level, false when nothing may be shown.
+func (k *asks) of(p *Policy, o *observation.Observation) bool {
+	wish, choice := consentLevels(o)
+	if wish|choice|o.StatedLevel == 0 {
 		return true
 	}
-	return false
+	k.add(p, "", wish)
+	k.add(p, "", choice)
+	k.consent = wish|choice != 0
+	k.add(p, "", o.StatedLevel)
+	return !k.nothing
+}
+
+// add puts in what a level of a list asks for, 0 being nothing.
+func (k *asks) add(p *Policy, list string, level sensitivity.Level) {
+	if level == 0 {
+		return
+	}
+	g := p.settled.grade(list, level)
+	if g == nil || level.Withholds() {
+		k.nothing = true
+		return
+	}
+	k.put(g)
+}
+
+func (k *asks) put(g *grade) {
+	i := k.n
+	for ; i > 0 && k.by[i-1].rank < g.rank; i-- {
+		k.by[i] = k.by[i-1]
+	}
+	k.by[i] = g
+	k.n++
+}
+
+// above lists the areas, other than a, that a blurred observation counts for: those that wholly
+// contain a, and, of a record that its producer blurred, that came with it.
+func (d *decision) above(buf []geo.AreaKey, a geo.AreaKey) []geo.AreaKey {
+	up := d.in.Containers(a)
+	if !d.given {
+		return append(buf, up...)
+	}
+	for _, c := range up {
+		if d.gave(c) {
+			buf = append(buf, c)
+		}
+	}
+	return buf
 }
 
 // holders lists the commune, the department and the region of an ordinary observation.
-func (d *decision) holders(buf []geo.AreaKey, pl *observation.Place) []geo.AreaKey {
+func (d *decision) holders(buf []geo.AreaKey) []geo.AreaKey {
 	if d.attached != 0 {
-		for _, c := range d.containers {
+		for _, c := range d.in.Containers(d.attached) {
 			if c.Kind().Mesh() == 0 {
 				buf = append(buf, c)
 			}
 		}
 		return buf
 	}
-	if pl.Commune != 0 {
-		buf = append(buf, pl.Commune)
+	if d.pl.Commune != 0 {
+		buf = append(buf, d.pl.Commune)
 	}
-	if pl.Department != 0 {
-		buf = append(buf, pl.Department)
-		for _, c := range d.in.Containers(pl.Department) {
+	if d.pl.Department != 0 {
+		buf = append(buf, d.pl.Department)
+		for _, c := range d.in.Containers(d.pl.Department) {
 			if c.Kind() == geo.Region {
 				buf = append(buf, c)
 			}
@@ -171,12 +177,12 @@ func (d *decision) holders(buf []geo.AreaKey, pl *observation.Place) []geo.AreaK
 }
 
 // reasons tells why. A level's reason hides the physical ones: "large shape"
-// beside "sensitive" would tell that the true place is near an edge of the mesh.
-func (d *decision) reasons(level, consent sensitivity.Level) (r Reason) {
-	if level > 0 {
+// beside "sensitive" would tell of a place that is hidden.
+func (d *decision) reasons(o *observation.Observation, consent bool) (r Reason) {
+	if o.Sensitivity|o.StatedLevel != 0 {
 		r |= Sensitive
 	}
-	if consent > 0 {
+	if consent {
 		r |= Consent
 	}
 	if r != 0 {
@@ -185,140 +191,74 @@ func (d *decision) reasons(level, consent sensitivity.Level) (r Reason) {
 	if d.attached != 0 {
 		return Nature
 	}
-	if _, ok := d.box.Cell(d.p.Mesh); !ok {
+	mesh := d.p.settled.mean(d.p.Mesh)
+	if d.side*d.side > mesh {
 		r |= Nature
 	}
-	if !d.fits(d.p.Mesh) {
+	if d.radius > mesh {
 		r |= Uncertainty
 	}
 	return r
 }
 
-// area returns the disclosed area: the first kind of the strictest list that holds the
-// support, never finer than what the other lists or the record's own nature ask for; 0 when
-// nothing can be disclosed. Kinds are compared, never the particular areas: else the choice
-// would tell of the place.
-func (d *decision) area(levels ...sensitivity.Level) geo.AreaKey {
-	s, kept := &d.p.settled, d.attached.Kind()
-	direct := d.attached != 0
-	for i, l := range levels {
-		direct = direct && s.direct(l, kept)
-		for j := i; j > 0 && levels[j] > 0 && (levels[j-1] == 0 || s.stricter(levels[j], levels[j-1])); j-- {
-			levels[j-1], levels[j] = levels[j], levels[j-1]
-		}
+// kind returns the kind of areas at which a record is shown: the first of the strictest list,
+// never finer than what the other lists or the record's own nature ask for; the region when none is
+// coarse enough. Only kinds and sizes count, nothing of where the place lies: else
+// the choice would tell of it.
+func (d *decision) kind(asks *asks) geo.Kind {
+	s := &d.p.settled
+	all := *asks
+	if d.given {
+		return d.givenKind(&all)
 	}
-	if direct {
-		return d.attached
+	if kept := d.attached.Kind(); kept != geo.NoKind && all.allow(s, kept) {
+		return kept
 	}
 	floor := 0.0
-	raise := func(level sensitivity.Level) bool {
-		a := d.first(level, floor)
-		if a != 0 {
-			floor = s.mean(a.Kind())
+	raise := func(g *grade) bool {
+		k := d.first(g, floor)
+		floor = max(floor, s.mean(k))
+		return k != geo.NoKind
+	}
+	zero := s.grade("", 0)
+	if all.n == 0 {
+		all.put(zero)
+	} else if !d.ordinary() && !(d.attached != 0 && allows(zero, d.attached.Kind())) && !raise(zero) {
+		return geo.Region
+	}
+	for _, g := range slices.Backward(all.by[1:all.n]) {
+		if !raise(g) {
+			return geo.Region
 		}
-		return a != 0
 	}
-	if levels[0] > 0 && !d.inMesh && !(d.attached != 0 && s.direct(0, kept)) && !raise(0) {
-		return d.region()
+	if k := d.first(all.by[0], floor); k != geo.NoKind {
+		return k
 	}
-	for _, l := range slices.Backward(levels[1:]) {
-		if l > 0 && !raise(l) {
-			return d.region()
-		}
-	}
-	if a := d.first(levels[0], floor); a != 0 {
-		return a
-	}
-	return d.region()
+	return geo.Region
 }
 
-// first returns the area of the first of a level's kinds, of at least a mean surface, that
-// holds the support; 0 when there is none.
-func (d *decision) first(level sensitivity.Level, floor float64) geo.AreaKey {
-	for _, k := range d.p.settled.kinds[level] {
-		if d.p.settled.mean(k) < floor {
-			continue
-		}
-		if a := d.holding(k); a != 0 {
-			return a
+// allow reports whether a record attached to an area of a kind may stay there.
+func (k *asks) allow(s *settlement, kind geo.Kind) bool {
+	if k.n == 0 {
+		return allows(s.grade("", 0), kind)
+	}
+	for _, g := range k.by[:k.n] {
+		if !allows(g, kind) {
+			return false
 		}
 	}
-	return 0
+	return true
 }
 
-// holding returns the area of a kind that wholly holds the support and is large beside its
-// uncertainty; 0 when none is known to.
-func (d *decision) holding(k geo.Kind) geo.AreaKey {
-	if d.attached != 0 {
-		if d.attached.Kind() == k {
-			return d.attached
-		}
-		for _, c := range d.containers {
-			if c.Kind() == k {
-				return c
-			}
-		}
-		return 0
-	}
-	if !d.fits(k) {
-		return 0
-	}
-	if k.Mesh() > 0 {
-		if a, ok := d.box.Cell(k); ok {
-			return a
-		}
-		return 0
-	}
-	switch k {
-	case geo.Commune:
-		return d.commune
-	case geo.Department:
-		return d.department
-	case geo.Region:
-		return d.region()
-	}
-	return 0
-}
+func allows(g *grade, k geo.Kind) bool { return g.attached>>k&1 == 1 }
 
-// fits reports whether areas of a kind are as large as the stated uncertainty: as the square
-// around its circle, so up to a radius of 2,500 m for a 5 km cell. Only the radius
-// counts: growing the shape by it would make the answer depend on how near an edge the place
-// is, and so tell of it. The circle may cross a border; uncertainty is honesty about the
-// place, it hides nothing.
-func (d *decision) fits(k geo.Kind) bool {
-	return d.radius == 0 || d.p.settled.mean(k) >= 4*d.radius*d.radius
-}
-
-// region returns the region that wholly holds the support, 0 when none is known to.
-func (d *decision) region() geo.AreaKey {
-	if d.attached != 0 {
-		return regionAmong(d.attached, d.containers)
-	}
-	for _, a := range [...]geo.AreaKey{d.department, d.commune} {
-		if a != 0 {
-			if r := regionAmong(a, d.in.Containers(a)); r != 0 {
-				return r
-			}
+// first returns the first of a level's kinds, of at least a mean surface, that suits the
+// record; NoKind when there is none.
+func (d *decision) first(g *grade, floor float64) geo.Kind {
+	for _, k := range g.kinds {
+		if d.p.settled.mean(k) >= floor && d.suits(k) {
+			return k
 		}
 	}
-	for _, k := range [...]geo.Kind{geo.Cell5, geo.Cell10, geo.Cell20, geo.Cell50} {
-		if a, ok := d.box.Cell(k); ok {
-			if r := regionAmong(a, d.in.Containers(a)); r != 0 {
-				return r
-			}
-		}
-	}
-	return 0
-}
-
-func regionAmong(a geo.AreaKey, containers []geo.AreaKey) geo.AreaKey {
-	if a.Kind() == geo.Region {
-		return a
-	}
-	for _, c := range containers {
-		if c.Kind() == geo.Region {
-			return c
-		}
-	}
-	return 0
+	return geo.NoKind
 }

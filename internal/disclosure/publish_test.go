@@ -2,6 +2,7 @@ package disclosure
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -88,13 +89,77 @@ func rank(a geo.AreaKey) int {
 	return 100 + int(a.Kind())
 }
 
+// Departments lists the departments that an area meets.
+func (w *world) Departments(k geo.AreaKey) []geo.AreaKey {
+	if k == 0 {
+		return w.meeting(rect{-1e9, -1e9, 1e9, 1e9})
+	}
+	if k.Kind() == geo.Commune || k.Kind() == geo.Department {
+		r := w.areas[k] // a commune is in one department only, whose border it may touch
+		k, _ := w.at(geo.Department, (r.x0+r.x1)/2, (r.y0+r.y1)/2)
+		return []geo.AreaKey{k}
+	}
+	return w.meeting(w.rect(k))
+}
+
+// DepartmentsIn lists the departments that a box meets.
+func (w *world) DepartmentsIn(b geo.Box) []geo.AreaKey {
+	return w.meeting(rect{b.MinX, b.MinY, b.MaxX, b.MaxY})
+}
+
+func (w *world) meeting(r rect) (out []geo.AreaKey) {
+	for _, a := range w.order {
+		if a.Kind() == geo.Department && w.areas[a].meets(r) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// meets reports whether two rectangles have a point in common, north and east sides being outside.
+func (r rect) meets(o rect) bool {
+	if o.x0 == o.x1 {
+		o.x1 += 1e-3
+	}
+	if o.y0 == o.y1 {
+		o.y1 += 1e-3
+	}
+	return r.x0 < o.x1 && o.x0 < r.x1 && r.y0 < o.y1 && o.y0 < r.y1
+}
+
+// Near reports whether b meets a, grown by a distance.
+func (w *world) Near(a, b geo.AreaKey, metres float64) bool {
+	r := w.rect(a)
+	return w.rect(b).meets(rect{r.x0 - metres, r.y0 - metres, r.x1 + metres, r.y1 + metres})
+}
+
+// At returns the area of a kind that holds a point.
+func (w *world) At(k geo.Kind, lon, lat float64) geo.AreaKey {
+	x, y := geo.ToLambert93(lon, lat)
+	a, _ := w.at(k, math.Round(x*1000)/1000, math.Round(y*1000)/1000)
+	return a
+}
+
+func (w *world) at(k geo.Kind, x, y float64) (geo.AreaKey, bool) {
+	if k.Mesh() > 0 {
+		return geo.CellAt(k, x, y), true
+	}
+	for _, a := range w.order {
+		if r := w.areas[a]; a.Kind() == k && r.x0 <= x && x < r.x1 && r.y0 <= y && y < r.y1 {
+			return a, true
+		}
+	}
+	return 0, false
+}
+
 func (w *world) place(r rect) observation.Place {
 	p := observation.Place{Georeference: observation.ByGeometry,
 		Box:         geo.Box{MinX: r.x0, MinY: r.y0, MaxX: r.x1, MaxY: r.y1},
-		AltitudeMin: 120, AltitudeMax: 140, Name: "lieu-dit secret", Lon: 3.1, Lat: 43.2}
+		AltitudeMin: 120, AltitudeMax: 140, Name: "lieu-dit secret"}
+	p.Lon, p.Lat = geo.FromLambert93((r.x0+r.x1)/2, (r.y0+r.y1)/2)
 	for _, a := range w.order {
 		in := w.areas[a]
-		if in.holds(r) && r.x0 < in.x1 && r.y0 < in.y1 {
+		if in.holds(r) && r.x0 < in.x1 && r.y0 < in.y1 { // north and east sides are outside
 			switch a.Kind() {
 			case geo.Commune:
 				p.Commune = a
@@ -137,11 +202,14 @@ type book struct {
 	means map[geo.Kind]float64 // square metres
 	cases [][]string
 	fine  [][]string // cases with a mesh of 2 km
+	group [][]string // grouping, and the columns of a case but the last two
 	twins [][]string // cluster, slot, and the columns of a case
 }
 
 var bioStatus = map[string]string{"Reproduction": "3", "Hibernation": "4", "Pas de reproduction": "9"}
 var behaviour = map[string]string{"Swarming": "7", "Passage en vol": "10"}
+var lifeStage = map[string]string{"Adulte": "2", "Chenille": "7"}
+var listIDs = map[string]string{"nationale": "N", "LR": "LR", "mailles": "M"}
 var today, _ = civil.Make(2026, 11, 21)
 
 func number(t testing.TB, s string) float64 {
@@ -160,10 +228,10 @@ func readBook(t testing.TB) book {
 		t.Fatal(err)
 	}
 	tb := tables(string(text))
-	if len(tb) != 6 || len(tb[3]) < 40 || len(tb[4]) < 10 {
+	if len(tb) != 7 || len(tb[3]) < 40 || len(tb[4]) < 10 {
 		t.Fatalf("book.md has %d tables", len(tb))
 	}
-	b := book{world: newWorld(), taxa: map[string]taxon.CdNom{}, means: map[geo.Kind]float64{}, cases: tb[3], fine: tb[4], twins: tb[5]}
+	b := book{world: newWorld(), taxa: map[string]taxon.CdNom{}, means: map[geo.Kind]float64{}, cases: tb[3], fine: tb[4], group: tb[5], twins: tb[6]}
 	for _, c := range tb[0] {
 		k, ok := geo.ParseKind(c[0])
 		if !ok {
@@ -184,11 +252,20 @@ func readBook(t testing.TB) book {
 	}
 	var rules []sensitivity.Rule
 	for _, c := range tb[2] {
-		years, _ := strconv.Atoi(strings.TrimSuffix(c[3], " ans"))
-		rules = append(rules, sensitivity.Rule{List: "L", CdNom: b.taxon(c[0]), Level: sensitivity.Level(number(t, c[1])),
-			Department: c[2], Years: years, BioStatus: bioStatus[c[4]], Behaviour: behaviour[c[5]], Condition: c[6]})
+		level, ok := sensitivity.ParseLevel(c[1])
+		if !ok || listIDs[c[2]] == "" {
+			t.Fatalf("rule of %s in book.md", c[0])
+		}
+		years, _ := strconv.Atoi(strings.TrimSuffix(c[4], " ans"))
+		from, to, _ := strings.Cut(c[5], "-")
+		r := sensitivity.Rule{List: listIDs[c[2]], CdNom: b.taxon(c[0]), Level: level, Department: c[3], Years: years,
+			BioStatus: bioStatus[c[6]], Behaviour: behaviour[c[7]], LifeStage: lifeStage[c[8]], Condition: c[9]}
+		if from != "" {
+			r.From, r.To = int16(number(t, from)), int16(number(t, to))
+		}
+		rules = append(rules, r)
 	}
-	b.rules = sensitivity.NewBook([]sensitivity.List{{ID: "L"}}, rules)
+	b.rules = sensitivity.NewBook([]sensitivity.List{{ID: "N"}, {ID: "LR", Region: "91"}, {ID: "M", Region: sensitivity.Apart}}, rules)
 	return b
 }
 
@@ -248,6 +325,9 @@ func (b *book) observation(t testing.TB, c []string) *observation.Observation {
 	for _, wish := range strings.Split(c[5], ", ") {
 		if choice, ok := strings.CutPrefix(wish, "choix "); ok {
 			o.Consent = choice
+		} else if decided, ok := strings.CutPrefix(wish, "décision "); ok {
+			o.Manual = true
+			o.Sensitivity, _ = sensitivity.ParseLevel(decided)
 		} else {
 			o.Diffusion = wish
 		}
@@ -289,14 +369,30 @@ func (b *book) observation(t testing.TB, c []string) *observation.Observation {
 	for _, s := range strings.Split(c[3], ", ") {
 		o.BioStatus += bioStatus[s]
 		o.Behaviour += behaviour[s]
+		o.LifeStage += lifeStage[s]
 	}
 	if c[6] != "" {
 		o.Place.Uncertainty = int(number(t, c[6]))
 	}
 	o.Validation = map[string]observation.Validation{"certain": 1, "douteux": 3, "invalide": 4}[c[7]]
-	o.Sensitivity = b.rules.Evaluate(sensitivity.Facts{Lineage: []taxon.CdNom{o.CdNom},
-		Department: o.Place.Department.Code(), Date: d, BioStatus: o.BioStatus, Behaviour: o.Behaviour, Today: today}).Level
 	return o
+}
+
+// classed returns the observation of a case as publishing makes it: classed where it is, then raised to what its
+// area asks for.
+func (b *book) classed(t testing.TB, c []string, s *Spread) *observation.Observation {
+	t.Helper()
+	o := b.observation(t, c)
+	r := s.Class(o)
+	o.Sensitivity, o.SensList = r.Level, r.List
+	s.Raise(o)
+	return o
+}
+
+// spread returns what raises levels under a policy.
+func (b *book) spread(p *Policy) *Spread {
+	p.Today = today
+	return NewSpread(b.rules, func(cd taxon.CdRef) []taxon.CdNom { return []taxon.CdNom{taxon.CdNom(cd)} }, p, b.world)
 }
 
 // giveArea adds an area that came with a record its producer blurred, the smallest layer first.
@@ -327,13 +423,14 @@ func TestBook(t *testing.T) {
 }
 
 func (b *book) play(t *testing.T, cases [][]string, p Policy) {
+	spread := b.spread(&p)
 	for _, c := range cases {
 		name := strings.Join(c[:8], " | ")
 		if len(c) != 11 {
 			t.Errorf("book.md: %d columns in %q", len(c), name)
 			continue
 		}
-		got, ok := Publish(b.observation(t, c), &p, b.world, Public)
+		got, ok := Publish(b.classed(t, c, spread), &p, b.world, Public)
 		if c[8] == "rien" {
 			if ok {
 				t.Errorf("%s: shown at %v, must be withheld", name, got.Area)
@@ -364,6 +461,32 @@ func (b *book) play(t *testing.T, cases [][]string, p Policy) {
 		}
 		if got.When.StartTime != "" {
 			t.Errorf("%s: time of day shown", name)
+		}
+	}
+}
+
+// TestGroupsBook plays the groupings of the book: all members take the level that each of them, raised to
+// it, still has.
+func TestGroupsBook(t *testing.T) {
+	b := readBook(t)
+	p := settled(t, SINP(), geo.Cell5, b.mean)
+	s := b.spread(&p)
+	level, list := map[string]sensitivity.Level{}, map[string]string{}
+	for range 3 {
+		for _, c := range b.group {
+			o := b.classed(t, c[1:], s)
+			s.RaiseTo(o, level[c[0]], list[c[0]])
+			if p.Rank(o.SensList, o.Sensitivity) > p.Rank(list[c[0]], level[c[0]]) {
+				level[c[0]], list[c[0]] = o.Sensitivity, o.SensList
+			}
+		}
+	}
+	for _, c := range b.group {
+		o := b.classed(t, c[1:], s)
+		s.RaiseTo(o, level[c[0]], list[c[0]])
+		got, ok := Publish(o, &p, b.world, Public)
+		if !ok && c[9] != "rien" || ok && (c[9] == "rien" || got.Area != b.area(t, c[9])) {
+			t.Errorf("grouping %s, %s: shown %v at %v, want %s", c[0], c[1], ok, got.Area, c[9])
 		}
 	}
 }
@@ -427,8 +550,8 @@ func TestPublishAllocates(t *testing.T) {
 	p := settled(t, SINP(), geo.Cell5, b.mean)
 	c := &fixed{}
 	buf := make([]geo.AreaKey, 0, 8)
-	for i, want := range map[int]int{0: 3, 16: 1} { // ordinary, sensitive
-		o := b.observation(t, b.cases[i])
+	for i, want := range map[int]int{0: 3, 25: 1} { // ordinary, sensitive
+		o := b.classed(t, b.cases[i], b.spread(&p))
 		if n := testing.AllocsPerRun(100, func() {
 			if got, ok := PublishInto(buf, o, &p, c, Public); !ok || len(got.Within) != want {
 				t.Fatalf("case %d: %+v", i, got)
@@ -439,8 +562,8 @@ func TestPublishAllocates(t *testing.T) {
 	}
 }
 
-// fixed is a containment that costs nothing, so that the benchmark measures the decision.
-type fixed struct{}
+// fixed is a territory that costs nothing, so that the benchmark measures the decision.
+type fixed struct{ *world }
 
 func (*fixed) Containers(a geo.AreaKey) []geo.AreaKey { return regions[:] }
 
@@ -449,13 +572,14 @@ var regions = [...]geo.AreaKey{geo.AdminKey(geo.Region, "76")}
 func BenchmarkPublish(b *testing.B) {
 	bk := readBook(b)
 	p := settled(b, SINP(), geo.Cell5, bk.mean)
-	for name, i := range map[string]int{"ordinary": 0, "sensitive": 16} {
-		o := bk.observation(b, bk.cases[i])
+	for name, i := range map[string]int{"ordinary": 0, "sensitive": 25} {
+		o := bk.classed(b, bk.cases[i], bk.spread(&p))
 		buf := make([]geo.AreaKey, 0, 8)
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
+			in := &fixed{}
 			for b.Loop() {
-				PublishInto(buf, o, &p, &fixed{}, Public)
+				PublishInto(buf, o, &p, in, Public)
 			}
 		})
 	}

@@ -15,12 +15,12 @@ type Member struct {
 type Observation = observation.Observation
 
 // Twins decides which members of a cluster are shown, one of a slot at most, and fills show. It
-// is section 5 of DESIGN.md in this folder.
+// is section 9 of DESIGN.md in this folder.
 //
 // The one shown is the one disclosed most coarsely; a slot whose coarsest member is finer than
 // what sensitivity, a wish, or a producer's own blurring asks for another member of the cluster
 // is not shown at all, since it may be the very observation that must not be seen so well.
-func Twins(members []Member, p *Policy, in Containment, a Audience, show []bool) {
+func Twins(members []Member, p *Policy, in Territory, a Audience, show []bool) {
 	ranks, floor := make([]coarseness, len(members)), coarseness{}
 	for i := range members {
 		show[i] = false
@@ -77,7 +77,7 @@ func (p *Policy) rank(o *Published) coarseness {
 // restrained reports whether sensitivity, a wish or a choice asks for anything.
 func restrained(o *Observation) bool {
 	wish, choice := consentLevels(o)
-	return max(o.Sensitivity, o.StatedLevel, wish, choice) > 0 || o.Diffusion == "4"
+	return o.Sensitivity|o.StatedLevel|wish|choice != 0 || o.Diffusion == "4"
 }
 
 // asksForLess reports whether an observation is disclosed coarsely because it must be, and not

@@ -21,7 +21,7 @@ func TestTwinsBook(t *testing.T) {
 		var want []string
 		for to < len(b.twins) && b.twins[to][0] == b.twins[from][0] {
 			c := b.twins[to]
-			o := b.observation(t, c[2:])
+			o := b.classed(t, c[2:], b.spread(&p))
 			o.ID = int64(to)
 			members = append(members, Member{Slot: int64(number(t, c[1])), Observation: *o})
 			want = append(want, c[10])
