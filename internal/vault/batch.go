@@ -302,8 +302,7 @@ func (b *Batch) change(o *observation.Observation, key uint64, content int64, wi
 		}
 	}
 	if former.content == content {
-		_, err := b.b.classAgain(Classed{ID: o.ID, CdRef: o.CdRef, Level: o.Sensitivity, List: o.SensList, Held: o.Held,
-			Consent: o.Consent, ConsentDefault: o.ConsentDefault}, cause{batch: b.info.ID}, &b.touched)
+		_, err := b.b.classAgain(ClassOf(o), cause{batch: b.info.ID}, &b.touched)
 		return out, err
 	}
 	if err := b.remember(o.ID, "", former.json); err != nil {
@@ -339,13 +338,15 @@ func (b *Batch) deferIndexes() error {
 
 // The secondary indexes of observation, as the migrations make them (a test compares).
 func indexNames() []string {
-	return []string{"observation_key", "observation_id_sinp", "observation_twin_key"}
+	return []string{"observation_key", "observation_id_sinp", "observation_twin_key", "observation_grouping", "observation_review"}
 }
 
 func indexTexts() []string {
 	return []string{`CREATE UNIQUE INDEX observation_key ON observation (dataset, source_key)`,
 		`CREATE INDEX observation_id_sinp ON observation (id_sinp, dataset)`,
-		`CREATE INDEX observation_twin_key ON observation (twin_key, dataset)`}
+		`CREATE INDEX observation_twin_key ON observation (twin_key, dataset)`,
+		`CREATE INDEX observation_grouping ON observation (grouping_id, cd_ref, sensitivity, stated_level) WHERE grouping_id IS NOT NULL AND withdrawn IS NULL`,
+		`CREATE INDEX observation_review ON observation (cd_ref) WHERE sens_review = 1 AND withdrawn IS NULL`}
 }
 
 // Commit ends the batch with its counts, and returns it complete. What info leaves empty

@@ -23,9 +23,9 @@ const (
 	publicationColumns = `id, dataset, cd_nom, cd_ref, presence, date_start, date_end, date_precision, georeference,
 		lon, lat, min_x, min_y, max_x, max_y, commune, department, attached, uncertainty, altitude_min, altitude_max,
 		place_nature, organisation, bio_status, behaviour, public, diffusion, blurring, stated_level, sensitivity,
-		sensitivity_list, validation, held, consent, consent_default`
+		sensitivity_list, validation, held, consent, consent_default, life_stage, sens_manual, grouping_id`
 	otherColumns = `id_sinp, source_key, name_cited, time_start, time_end, place_name, observers, determiner,
-		count_min, count_max, count_object, count_type, life_stage, sex, technique, geometry, comment, extra`
+		count_min, count_max, count_object, count_type, sex, technique, geometry, comment, extra, sens_review`
 	writtenColumns = publicationColumns + `, ` + otherColumns + `, cell10, batch, content_hash, twin_key`
 )
 
@@ -195,6 +195,9 @@ func (e *encoder) bindRow(s binder, o *observation.Observation, batch, content i
 	v.text(holdCodes()[o.Held])
 	v.text(o.Consent)
 	v.code(flag(o.ConsentDefault))
+	v.text(o.LifeStage)
+	v.code(flag(o.Manual))
+	v.text(o.Grouping)
 	e.bindOther(&v, o)
 	cell, whole := p.Box.Cell(geo.Cell10)
 	if whole && p.Georeference != observation.NoPlace && p.Box != (geo.Box{}) { // no extent, no cell
@@ -226,7 +229,7 @@ func (e *encoder) bindOther(v *values, o *observation.Observation) {
 	}
 	v.unless(-1, int64(o.CountMin))
 	v.unless(-1, int64(o.CountMax))
-	for _, t := range [...]string{o.CountObject, o.CountType, o.LifeStage, o.Sex, o.Technique} {
+	for _, t := range [...]string{o.CountObject, o.CountType, o.Sex, o.Technique} {
 		v.text(t)
 	}
 	if len(o.Place.Geometry) == 0 {
@@ -237,11 +240,13 @@ func (e *encoder) bindOther(v *values, o *observation.Observation) {
 	}
 	v.text(o.Comment)
 	v.text(e.extra)
+	v.code(flag(o.Review))
 }
 
 // hash returns the first 64 bits of the SHA-256 of an observation's content: everything the
 // producer sent and where it was found to be. What Reclass may change (CdRef, Sensitivity,
-// SensList, Held, Consent) is not content: a new class is not a change at the source.
+// SensList, Manual, Review, Held, Consent) is not content: a new class is not a change at the
+// source. Nor is Grouping, which is read from what Extra keeps.
 //
 // It is stored, so the order and form of what it reads must never change.
 func (e *encoder) hash(o *observation.Observation) int64 {

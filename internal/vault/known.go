@@ -27,22 +27,26 @@ func mix(x uint64) uint64 {
 	return x ^ x>>33
 }
 
-// class mixes what Reclass may change.
-func (b *Batch) class(ref taxon.CdRef, level sensitivity.Level, list, held, consent string, byDefault int64) uint64 {
+// class mixes what Reclass may change; flags are of small numbers.
+func (b *Batch) class(ref taxon.CdRef, level sensitivity.Level, list, held, consent string, flags int64, grouping string) uint64 {
+	if grouping != "" {
+		flags ^= int64(maphash.String(b.seed, grouping)) << 3
+	}
 	return mix(uint64(ref)<<16 ^ uint64(level)<<8 ^ uint64(len(held))<<3 ^ maphash.String(b.seed, list) ^
-		mix(maphash.String(b.seed, held)^mix(maphash.String(b.seed, consent)+uint64(byDefault))))
+		mix(maphash.String(b.seed, held)^mix(maphash.String(b.seed, consent)+uint64(flags))))
 }
 
 func (b *Batch) classOf(o *observation.Observation) uint64 {
-	return b.class(o.CdRef, o.Sensitivity, o.SensList, holdCodes()[o.Held], o.Consent, flag(o.ConsentDefault))
+	return b.class(o.CdRef, o.Sensitivity, o.SensList, holdCodes()[o.Held], o.Consent,
+		flag(o.ConsentDefault)|flag(o.Manual)<<1|flag(o.Review)<<2, o.Grouping)
 }
 
 // classNames are the columns that classColumns reads.
-const classNames = `cd_ref, sensitivity, sensitivity_list, held, consent, consent_default`
+const classNames = `cd_ref, sensitivity, sensitivity_list, held, consent, consent_default, sens_manual, sens_review, grouping_id`
 
 func (b *Batch) classColumns(s row, from int) uint64 {
 	return b.class(taxon.CdRef(s.ColumnInt64(from)), sensitivity.Level(s.ColumnInt64(from+1)), s.ColumnText(from+2),
-		s.ColumnText(from+3), s.ColumnText(from+4), s.ColumnInt64(from+5))
+		s.ColumnText(from+3), s.ColumnText(from+4), s.ColumnInt64(from+5)|s.ColumnInt64(from+6)<<1|s.ColumnInt64(from+7)<<2, s.ColumnText(from+8))
 }
 
 // absent is mixed into what is remembered of a withdrawn row, so that it is never the same as

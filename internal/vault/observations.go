@@ -38,7 +38,7 @@ func (f Fields) columns() string {
 	case Complete:
 		return publicationColumns + ", " + otherColumns + ", batch"
 	case ForClassing:
-		return publicationColumns + ", name_cited, observers, batch"
+		return publicationColumns + ", sens_review, name_cited, observers, batch"
 	}
 	return publicationColumns
 }
@@ -139,6 +139,7 @@ func (db *DB) scan(ctx context.Context, what Fields, where string, f func(o *obs
 					return err
 				}
 			case ForClassing:
+				o.Review = d.int() != 0
 				o.NameCited, o.Observers = d.word(), d.word()
 			}
 			o.Source = ""
@@ -181,9 +182,17 @@ type Classed struct {
 	CdRef          taxon.CdRef
 	Level          sensitivity.Level
 	List           string
+	Manual, Review bool
 	Held           observation.Hold
 	Consent        string
 	ConsentDefault bool
+	Grouping       string
+}
+
+// ClassOf is the class an observation has.
+func ClassOf(o *observation.Observation) Classed {
+	return Classed{ID: o.ID, CdRef: o.CdRef, Level: o.Sensitivity, List: o.SensList, Manual: o.Manual, Review: o.Review, Held: o.Held,
+		Consent: o.Consent, ConsentDefault: o.ConsentDefault, Grouping: o.Grouping}
 }
 
 // Reclass stores new classes (after a reference or a choice changed), in one transaction, and
@@ -264,9 +273,10 @@ func (b *bulk) classAgain(c Classed, why cause, t *touched) (changed bool, err e
 		WHERE id = $1 AND withdrawn IS NULL`, []any{c.ID}, func(s row) error {
 		live = true
 		was = Classed{ID: c.ID, CdRef: taxon.CdRef(s.ColumnInt64(0)), Level: sensitivity.Level(s.ColumnInt64(1)), List: s.ColumnText(2),
-			Held: c.Held, Consent: s.ColumnText(4), ConsentDefault: s.ColumnInt64(5) != 0}
+			Held: c.Held, Consent: s.ColumnText(4), ConsentDefault: s.ColumnInt64(5) != 0,
+			Manual: s.ColumnInt64(6) != 0, Review: s.ColumnInt64(7) != 0, Grouping: s.ColumnText(8)}
 		held = s.ColumnText(3)
-		o = keyFields(s, 6)
+		o = keyFields(s, 9)
 		return nil
 	})
 	if err != nil || !live || was == c && held == holdCodes()[c.Held] {
@@ -280,8 +290,9 @@ func (b *bulk) classAgain(c Classed, why cause, t *touched) (changed bool, err e
 	o.CdRef = c.CdRef
 	key := twinKey(&o, nil)
 	if _, err := b.exec(`UPDATE observation SET cd_ref = $2, sensitivity = $3, sensitivity_list = $4, held = $5, consent = $6,
-		consent_default = $7, twin_key = $8 WHERE id = $1`, c.ID, nullCode(c.CdRef), int(c.Level), null(c.List),
-		null(holdCodes()[c.Held]), null(c.Consent), nullCode(flag(c.ConsentDefault)), nullCode(key)); err != nil {
+		consent_default = $7, twin_key = $8, sens_manual = $9, sens_review = $10, grouping_id = $11 WHERE id = $1`, c.ID, nullCode(c.CdRef), int(c.Level), null(c.List),
+		null(holdCodes()[c.Held]), null(c.Consent), nullCode(flag(c.ConsentDefault)), nullCode(key), nullCode(flag(c.Manual)),
+		nullCode(flag(c.Review)), null(c.Grouping)); err != nil {
 		return false, err
 	}
 	if was.CdRef != c.CdRef {
@@ -296,8 +307,9 @@ func (b *bulk) rememberClass(was Classed, held string, why cause) error {
 		return err
 	}
 	_, err = b.exec(`INSERT INTO observation_class (observation, id, class_run, batch, replaced_at, cd_ref, sensitivity,
-		sensitivity_list, held, consent, consent_default) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		sensitivity_list, held, consent, consent_default, sens_manual, sens_review, grouping_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 		was.ID, id, nullCode(why.run), nullCode(why.batch), now(), nullCode(was.CdRef), int(was.Level), null(was.List),
-		null(held), null(was.Consent), nullCode(flag(was.ConsentDefault)))
+		null(held), null(was.Consent), nullCode(flag(was.ConsentDefault)), nullCode(flag(was.Manual)), nullCode(flag(was.Review)), null(was.Grouping))
 	return err
 }

@@ -2,7 +2,9 @@ package vault
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"iter"
 	"time"
 
@@ -241,4 +243,71 @@ func (b *Batch) ClassedAt(ctx context.Context, generation int64) (err error) {
 		return interrupted(ctx, err)
 	}
 	return interrupted(ctx, b.b.setCounter("behind", n+1))
+}
+
+// Occasion is what classes depend on beside references and what people decide: the year, since
+// sensitivity ends some years after the observation, and the policy in force, by a text that
+// tells policies apart.
+type Occasion struct {
+	Year   int
+	Policy string
+}
+
+// number makes a counter's value of the policy.
+func (o Occasion) number() int64 {
+	sum := sha256.Sum256([]byte(o.Policy))
+	return int64(binary.BigEndian.Uint64(sum[:8]) >> 1)
+}
+
+// ClassedFor reports whether all observations were last classed for an occasion.
+func (db *DB) ClassedFor(ctx context.Context, o Occasion) (yes bool, err error) {
+	defer fault.Wrap(&err, "vault.ClassedFor")
+	var year, policy int64
+	err = db.read.QueryRowContext(ctx, `SELECT COALESCE((SELECT value FROM counter WHERE name = 'classed year'), 0),
+		COALESCE((SELECT value FROM counter WHERE name = 'classed policy'), 0)`).Scan(&year, &policy)
+	return year == int64(o.Year) && policy == o.number(), interrupted(ctx, classify(err))
+}
+
+// SetClassedFor records that every observation is classed for an occasion, unless a batch came since
+// Behind gave behind, as SetClassed does.
+func (db *DB) SetClassedFor(ctx context.Context, o Occasion, behind int64) (err error) {
+	defer fault.Wrap(&err, "vault.SetClassedFor")
+	return db.tx(ctx, func(b *bulk) error {
+		if err := b.setUnlessBehind("classed policy", o.number(), behind); err != nil {
+			return err
+		}
+		return b.setUnlessBehind("classed year", int64(o.Year), behind)
+	})
+}
+
+// ClassedFor tells the occasion that the rows of the batch were classed for. When the others were for
+// another, all have to be classed again.
+func (b *Batch) ClassedFor(ctx context.Context, o Occasion) (err error) {
+	defer fault.Wrap(&err, "vault.ClassedFor (batch %d)", b.info.ID)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.ended(); err != nil {
+		return err
+	}
+	year, err := b.b.counter("classed year")
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	policy, err := b.b.counter("classed policy")
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	switch {
+	case b.existing == 0: // all that the vault has is of this batch
+		if err := b.b.setCounter("classed policy", o.number()); err != nil {
+			return interrupted(ctx, err)
+		}
+		if err := b.b.setCounter("grouped", 1); err != nil {
+			return interrupted(ctx, err)
+		}
+		return interrupted(ctx, b.b.setCounter("classed year", int64(o.Year)))
+	case year != int64(o.Year) || policy != o.number():
+		return interrupted(ctx, b.b.setCounter("classed year", 0))
+	}
+	return nil
 }

@@ -20,6 +20,7 @@ type decoder struct {
 	n     int // next column
 	buf   [64]byte
 	words map[string]string
+	last  string // grouping
 }
 
 func (d *decoder) int() int64 {
@@ -49,6 +50,18 @@ func (d *decoder) unless(unknown int64) int64 {
 func (d *decoder) text() string {
 	d.n++
 	return d.s.ColumnText(d.n - 1)
+}
+
+// grouping reads a text that rows next to one another share.
+func (d *decoder) grouping() string {
+	b := d.code()
+	if len(b) == len(d.buf) {
+		return d.s.ColumnText(d.n - 1) // perhaps cut
+	}
+	if string(b) != d.last {
+		d.last = string(b)
+	}
+	return d.last
 }
 
 // word reads a text among few.
@@ -174,6 +187,9 @@ func (d *decoder) publication(o *observation.Observation) {
 	}
 	o.Consent = d.word()
 	o.ConsentDefault = d.int() != 0
+	o.LifeStage = d.word()
+	o.Manual = d.int() != 0
+	o.Grouping = d.grouping()
 }
 
 // other reads otherColumns, after publication.
@@ -190,7 +206,7 @@ func (d *decoder) other(o *observation.Observation) error {
 	o.When.StartTime, o.When.EndTime = d.word(), d.word()
 	o.Place.Name, o.Observers, o.Determiner = d.text(), d.word(), d.word()
 	o.CountMin, o.CountMax = int32(d.unless(-1)), int32(d.unless(-1))
-	o.CountObject, o.CountType, o.LifeStage, o.Sex, o.Technique = d.word(), d.word(), d.word(), d.word(), d.word()
+	o.CountObject, o.CountType, o.Sex, o.Technique = d.word(), d.word(), d.word(), d.word()
 	o.Place.Geometry = nil
 	if n := d.s.ColumnLen(d.n); n > 0 {
 		o.Place.Geometry = make([]byte, n)
@@ -204,5 +220,6 @@ func (d *decoder) other(o *observation.Observation) error {
 			return err
 		}
 	}
+	o.Review = d.int() != 0
 	return nil
 }

@@ -3,9 +3,12 @@ package vault
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"iter"
+	"strings"
 
 	"garrigue/internal/fault"
+	"garrigue/internal/geo"
 	"garrigue/internal/sensitivity"
 )
 
@@ -42,10 +45,15 @@ func (db *DB) PutSensitivity(ctx context.Context, ref Reference, lists []sensiti
 				return fault.Say(fault.Invalid, "vault.unknown_list", r.List)
 			}
 			numbers[r.List] = n + 1
+			area := ""
+			if r.Area != 0 {
+				area = r.Area.String()
+			}
 			return b.later(`INSERT INTO sensitivity_rule (list, number, cd_nom, level, department, years, bio_status,
-				behaviour, condition) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+				behaviour, condition, area, season_from, season_to, life_stage)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 				r.List, n, int64(r.CdNom), int(r.Level), null(r.Department), r.Years, null(r.BioStatus),
-				null(r.Behaviour), null(r.Condition))
+				null(r.Behaviour), null(r.Condition), null(area), int(r.From), int(r.To), null(r.LifeStage))
 		}, nil
 	})
 }
@@ -66,11 +74,18 @@ func (db *DB) Sensitivity(ctx context.Context) (lists []sensitivity.List, rules 
 		lists = append(lists, l)
 	}
 	for r, err := range query(ctx, db, "vault.Sensitivity", `SELECT list, cd_nom, level, COALESCE(department, ''), years,
-		COALESCE(bio_status, ''), COALESCE(behaviour, ''), COALESCE(condition, '')
+		COALESCE(bio_status, ''), COALESCE(behaviour, ''), COALESCE(condition, ''), COALESCE(area, ''),
+		season_from, season_to, COALESCE(life_stage, '')
 		FROM sensitivity_rule ORDER BY list, number`,
 		func() func(*sql.Rows, *sensitivity.Rule) error {
+			var area string
 			return func(rows *sql.Rows, r *sensitivity.Rule) error {
-				return rows.Scan(&r.List, &r.CdNom, &r.Level, &r.Department, &r.Years, &r.BioStatus, &r.Behaviour, &r.Condition)
+				err := rows.Scan(&r.List, &r.CdNom, &r.Level, &r.Department, &r.Years, &r.BioStatus, &r.Behaviour, &r.Condition,
+					&area, &r.From, &r.To, &r.LifeStage)
+				if err == nil && area != "" {
+					r.Area, err = ruleArea(area)
+				}
+				return err
 			}
 		}) {
 		if err != nil {
@@ -79,4 +94,15 @@ func (db *DB) Sensitivity(ctx context.Context) (lists []sensitivity.List, rules 
 		rules = append(rules, r)
 	}
 	return lists, rules, nil
+}
+
+// ruleArea reads an area as AreaKey.String writes it. A rule must not lose the area it is
+// limited to, nor apply to another.
+func ruleArea(s string) (geo.AreaKey, error) {
+	name, code, _ := strings.Cut(s, ":")
+	kind, ok := geo.ParseKind(name)
+	if k := areaKey(kind, []byte(code)); ok && k != 0 {
+		return k, nil
+	}
+	return 0, fmt.Errorf("area %q of a rule of sensitivity", s)
 }

@@ -250,7 +250,7 @@ func texts(content string) (map[string]string, error) {
 
 func (db *DB) formerClasses(ctx context.Context, id int64) ([]moment, error) {
 	rows, err := db.read.QueryContext(ctx, `SELECT id, COALESCE(batch, 0), replaced_at, cd_ref, sensitivity, sensitivity_list, held,
-		consent, consent_default FROM observation_class WHERE observation = $1 ORDER BY id`, id)
+		consent, consent_default, sens_manual, sens_review, grouping_id FROM observation_class WHERE observation = $1 ORDER BY id`, id)
 	if err != nil {
 		return nil, interrupted(ctx, classify(err))
 	}
@@ -260,8 +260,9 @@ func (db *DB) formerClasses(ctx context.Context, id int64) ([]moment, error) {
 		m := moment{class: true, row: map[string]string{}}
 		m.Kind = Classing
 		var at string
-		var cells [6]any
-		if err := rows.Scan(&m.order, &m.Batch, &at, &cells[0], &cells[1], &cells[2], &cells[3], &cells[4], &cells[5]); err != nil {
+		var cells [9]any
+		if err := rows.Scan(&m.order, &m.Batch, &at, &cells[0], &cells[1], &cells[2], &cells[3], &cells[4], &cells[5],
+			&cells[6], &cells[7], &cells[8]); err != nil {
 			return nil, classify(err)
 		}
 		m.At = parseTime(at)

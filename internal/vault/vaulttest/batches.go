@@ -31,7 +31,7 @@ func testRoundTrip(t *testing.T, open func(t *testing.T) *vault.DB) {
 			Department: geo.AdminKey(geo.Department, "2B"), Uncertainty: 250, AltitudeMin: -5, AltitudeMax: 0, Name: "L’étang", Nature: "In"},
 		Observers: "NOM Prénom", Determiner: "AUTRE Prénom", Organisation: "Société d’étude — Aude", CountMin: 0, CountMax: 2147483647,
 		CountObject: "IND", CountType: "Co", LifeStage: "2", Sex: "3", BioStatus: "4", Behaviour: "5", Technique: "6",
-		Public: "Pr", Diffusion: "2", Blurring: "OUI", StatedLevel: 2, Sensitivity: 3, SensList: "OCC", Validation: observation.Probable,
+		Public: "Pr", Diffusion: "2", Blurring: "OUI", StatedLevel: 2, Sensitivity: 3, SensList: "OCC", Manual: true, Review: true, Grouping: "D8A9F4A0", Validation: observation.Probable,
 		Held: observation.OutsideTerritory, Comment: "deux\nlignes \"et\" un emoji 🦉, tab\t", Extra: map[string]string{"Clé": "va\"leur\\", "vide": "", "\u0001": "ctl"},
 	}
 	empty := &observation.Observation{Dataset: d, SourceKey: "E", CountMin: -1, CountMax: -1,

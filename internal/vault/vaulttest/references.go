@@ -108,7 +108,9 @@ func testSensitivity(t *testing.T, open func(t *testing.T) *vault.DB) {
 	other := sensitivity.List{ID: "FR"}
 	rule := sensitivity.Rule{List: "OCC", CdNom: 60, Level: 3, Department: "09", Years: 99, BioStatus: "3", Behaviour: "5", Condition: "gîte"}
 	plain := sensitivity.Rule{List: "OCC", CdNom: 61, Level: 1}
-	must(db.PutSensitivity(ctx, ref("sensitivity", "occ.csv", "1"), []sensitivity.List{list}, seq(nil, rule, plain)))(t)
+	winter := sensitivity.Rule{List: "OCC", CdNom: 62, Level: sensitivity.Km2500, Area: geo.AdminKey(geo.Commune, "34172"), From: 1101, To: 228, LifeStage: "9"}
+	cell := sensitivity.Rule{List: "OCC", CdNom: 62, Level: sensitivity.NotShown, Area: geo.CellKey(geo.Cell5, 665, 6485), To: 630}
+	must(db.PutSensitivity(ctx, ref("sensitivity", "occ.csv", "1"), []sensitivity.List{list}, seq(nil, rule, plain, winter, cell)))(t)
 	must(db.PutSensitivity(ctx, ref("sensitivity", "fr.csv", "1"), []sensitivity.List{other}, seq(nil, sensitivity.Rule{List: "FR", CdNom: 7, Level: 2})))(t)
 	compare := func(wantLists []sensitivity.List, wantRules []sensitivity.Rule) {
 		t.Helper()
@@ -121,7 +123,7 @@ func testSensitivity(t *testing.T, open func(t *testing.T) *vault.DB) {
 			t.Error(diff)
 		}
 	}
-	compare([]sensitivity.List{other, list}, []sensitivity.Rule{{List: "FR", CdNom: 7, Level: 2}, rule, plain})
+	compare([]sensitivity.List{other, list}, []sensitivity.Rule{{List: "FR", CdNom: 7, Level: 2}, rule, plain, winter, cell})
 	_, err := db.PutSensitivity(ctx, ref("sensitivity", "bad.csv", "1"), []sensitivity.List{other}, seq(nil, rule))
 	if !fault.Is(err, fault.Invalid) {
 		t.Errorf("a rule of an unknown list: %v", err)

@@ -33,7 +33,7 @@ func Run(t *testing.T, place func(t *testing.T) string) {
 	}{
 		{"references", testReferences}, {"names merge", testNames}, {"withdrawn and statuses", testWithdrawnStatuses},
 		{"whole versions and codes", testVersionsCodes}, {"decisions about names", testDecisions},
-		{"sensitivity", testSensitivity}, {"areas", testAreas}, {"generation", testGeneration},
+		{"sensitivity", testSensitivity}, {"files of lists", testListFiles}, {"areas", testAreas}, {"generation", testGeneration},
 		{"datasets", testDatasets}, {"datasets in a batch", testDatasetsInBatch},
 		{"round trip", testRoundTrip}, {"outcomes", testOutcomes}, {"class alone", testClassAlone},
 		{"history", testHistory}, {"keys", testKeys}, {"same key twice", testSameKeyTwice}, {"expected keys", testExpect},
@@ -43,7 +43,7 @@ func Run(t *testing.T, place func(t *testing.T) string) {
 		{"isolation", testIsolation}, {"rollback", testRollback}, {"cancel", testCancel}, {"ended", testEnded},
 		{"second importer", testSecondImporter}, {"concurrent readers", testReaders},
 		{"batches and rejects", testRejects}, {"grants", testGrants}, {"publication fields", testFields}, {"reading in parts", testParts},
-		{"mappings", testMappings}, {"reclass", testReclass}, {"source runs", testSourceRuns}, {"loading", testLoading}, {"places", testPlaces},
+		{"mappings", testMappings}, {"reclass", testReclass}, {"classes", testClasses}, {"groupings", testGroups}, {"judgements", testJudgements}, {"occasions", testOccasions}, {"source runs", testSourceRuns}, {"loading", testLoading}, {"places", testPlaces}, {"disclosed", testDisclosed}, {"traces", testTraces},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open) })
 	}
