@@ -29,9 +29,9 @@ func checkedColumns(format string) map[field][]string {
 			fValidator: {"validateurIdentite"}, fValidatorOrg: {"validateurNomOrganisme"}})
 		return shared
 	case GeoNature:
-		return map[field][]string{fDeterminationDate: {"date_determination"}}
+		return map[field][]string{fDeterminationDate: {"date_determination"}, fGrouping: {"uuid_perm_grp_sinp", "unique_id_sinp_grp"}}
 	case DarwinCore:
-		return map[field][]string{fDeterminationDate: {"dateIdentified"}, fCommuneName: {"municipality"}, fDepartmentName: {"county"}}
+		return map[field][]string{fDeterminationDate: {"dateIdentified"}, fCommuneName: {"municipality"}, fDepartmentName: {"county"}, fGrouping: {"eventID"}}
 	case VisioNature:
 		return map[field][]string{fCommuneName: {"MUNICIPALITY"}}
 	}

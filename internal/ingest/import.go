@@ -189,6 +189,9 @@ func (w *writer) commit(ctx context.Context, info vault.BatchInfo) error {
 	if err := w.batch.ClassedAt(ctx, w.im.generation); err != nil {
 		return err
 	}
+	if err := w.batch.ClassedFor(ctx, w.im.occasion); err != nil {
+		return err
+	}
 	done := w.rep.info()
 	done.SHA256, done.Started, done.Ended = info.SHA256, info.Started, time.Now()
 	if len(w.datasets) == 1 {
@@ -285,6 +288,7 @@ func (w *writer) prepare(ctx context.Context, m *mapped) error {
 			m.findings = append(m.findings, quality.Finding{Code: quality.DuplicateRow})
 		}
 	}
+	w.im.judge(o, &d)
 	return nil
 }
 

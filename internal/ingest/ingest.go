@@ -11,11 +11,13 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"slices"
 	"time"
 
 	"garrigue/internal/civil"
 	"garrigue/internal/consent"
 	"garrigue/internal/dataset"
+	"garrigue/internal/disclosure"
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
 	"garrigue/internal/naming"
@@ -32,6 +34,9 @@ type Settings struct {
 	CRS     geo.CRS      // projection supposed when nothing tells, Lambert-93 when 0
 	Share   float64      // of an inventory shape that its commune must hold, more than half; 0.8 when 0
 	Far     float64      // metres from the stated commune beyond which a record waits; 2,000 when 0
+	// Policy is the rule in force, which orders the levels of lists; nil orders them by the areas
+	// they are named for.
+	Policy *disclosure.Policy
 }
 
 func (s Settings) withDefaults() Settings {
@@ -65,6 +70,9 @@ type Importer struct {
 	names      *naming.Resolver
 	places     *territory
 	book       *sensitivity.Book
+	ruleKinds  []geo.Kind // of the areas that rules are limited to
+	judged     *sensitivity.Decisions
+	occasion   vault.Occasion
 	lists      lists
 	ledger     *consent.Ledger
 	roads      map[dataset.ID][]string // the sources that have brought a dataset
@@ -118,7 +126,20 @@ func NewImporter(ctx context.Context, db *vault.DB, s Settings) (_ *Importer, er
 	if err != nil {
 		return nil, err
 	}
-	im.book = sensitivity.NewBook(ls, sensitivity.ForTaxa(rules, im.taxa))
+	im.book, im.ruleKinds = sensitivity.NewBook(ls, sensitivity.ForTaxa(rules, im.taxa)), ruleKinds(rules)
+	im.occasion.Year = im.set.Today.Year()
+	if p := im.set.Policy; p != nil {
+		im.occasion.Policy, im.places.mesh = p.Fingerprint(), p.Mesh
+		// A policy that has no area to show a level in decides nothing here, and publishing refuses it.
+		if settled, err := p.Settled(disclosure.MeanSurfaces(slices.Concat(areas[:]...))); err == nil {
+			im.book = settled.Book(im.book)
+		}
+	}
+	taken, err := db.Judgements(ctx)
+	if err != nil {
+		return nil, err
+	}
+	im.judged = sensitivity.NewDecisions(taken)
 	return im, nil
 }
 

@@ -12,7 +12,6 @@ import (
 	"garrigue/internal/naming"
 	"garrigue/internal/observation"
 	"garrigue/internal/quality"
-	"garrigue/internal/sensitivity"
 	"garrigue/internal/tabular"
 )
 
@@ -40,6 +39,7 @@ type mapper struct {
 	groups      []group
 	side        dateReader // of dates beside the observation's
 	communes    map[placeName]geo.AreaKey
+	lastGroup   groupRead
 	datum       string // the last row's, and what it means
 	datumCRS    geo.CRS
 	explicitCRS bool // the geometry names its own projection
@@ -152,6 +152,7 @@ func (m *mapper) mapRow(row *tabular.Row, out *mapped) {
 	m.coherence(o)
 	m.check(o)
 	m.keep(o)
+	m.grouping(out)
 	m.class(o, inside)
 	out.findings = m.found
 	for _, f := range m.found {
@@ -310,41 +311,4 @@ func (m *mapper) class(o *observation.Observation, inside bool) {
 	if m.far { // the only trace of it, whatever else the row waits for: that may be settled alone
 		o.Held = observation.Unlocated
 	}
-}
-
-// classify sets the sensitivity of a located observation and returns why it may not be
-// published yet, NotHeld when it may.
-func (im *Importer) classify(o *observation.Observation, inside bool) observation.Hold {
-	o.Sensitivity, o.SensList = 0, ""
-	if o.CdRef == 0 {
-		return observation.UnmatchedTaxon
-	}
-	held := observation.NotHeld
-	switch {
-	case o.Place.Georeference == observation.NoPlace, !im.places.loaded() && o.Place.Georeference != observation.ByGeometry:
-		held = observation.Unlocated
-	case !im.places.loaded():
-		held = observation.Unclassed
-	case !inside:
-		held = observation.OutsideTerritory
-	}
-	if im.book.Rules() == 0 {
-		if held == observation.NotHeld {
-			held = observation.Unclassed
-		}
-		return held
-	}
-	r := im.book.Evaluate(sensitivity.Facts{
-		Lineage: im.taxa.Lineage(o.CdNom), Department: im.places.departmentCode(im.places.departmentOf(&o.Place)),
-		Date: o.When.End, BioStatus: o.BioStatus, Behaviour: o.Behaviour, Today: im.set.Today,
-	})
-	o.Sensitivity, o.SensList = r.Level, r.List
-	return held
-}
-
-func (t *territory) departmentCode(k geo.AreaKey) string {
-	if k == 0 {
-		return ""
-	}
-	return t.department[k]
 }

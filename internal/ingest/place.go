@@ -41,6 +41,12 @@ type territory struct {
 
 	mu      sync.RWMutex
 	derived map[geo.AreaKey]derivedPlace // places of attached areas, made once
+
+	codes    map[geo.AreaKey][]string // of each department, its own code alone
+	nestOnce sync.Once
+	mesh     geo.Kind         // of the policy, NoKind when none is known
+	nest     *geo.Containment // see nested
+	met      sync.Map         // AreaKey of a cell → codes of the departments it meets
 }
 
 type derivedPlace struct {
@@ -62,6 +68,10 @@ func newTerritory(communes, departments, regions []geo.Area) *territory {
 				t.department[a.Parent] = a.Parent.Code()
 			}
 		}
+	}
+	t.codes = make(map[geo.AreaKey][]string, len(t.department))
+	for k, code := range t.department {
+		t.codes[k] = []string{code}
 	}
 	t.setNames(nil)
 	return t

@@ -13,7 +13,24 @@ import (
 	"garrigue/internal/vault"
 )
 
-// Reclass computes again, after references changed, the taxon, the sensitivity and the
+// Stale reports whether observations have to be classed again before they are published: a reference
+// changed, or what people decided, or the policy, or a new year began, since durations end.
+func Stale(ctx context.Context, db *vault.DB, s Settings) (stale bool, err error) {
+	defer fault.Wrap(&err, "ingest.Stale")
+	current, classed, err := db.Generation(ctx)
+	if err != nil || current != classed {
+		return true, err
+	}
+	s = s.withDefaults()
+	o := vault.Occasion{Year: s.Today.Year()}
+	if s.Policy != nil {
+		o.Policy = s.Policy.Fingerprint()
+	}
+	same, err := db.ClassedFor(ctx, o)
+	return !same, err
+}
+
+// Reclass computes again, after references changed or a year went by, the taxon, the sensitivity and the
 // reason to hold of every observation, and records that all are classed. It returns how
 // many changed. progress may be nil.
 //
@@ -34,6 +51,9 @@ func Reclass(ctx context.Context, db *vault.DB, s Settings, progress func(Progre
 	if _, err := im.placeAgain(ctx, behind); err != nil {
 		return 0, err
 	}
+	if err := im.regroup(ctx, grant); err != nil {
+		return 0, err
+	}
 	byName, named := im.byName, 0
 	n, err := db.Reclass(ctx, im.classed(ctx, grant, vault.ForClassing, progress, func(o *observation.Observation) bool {
 		if byName(o) {
@@ -52,7 +72,35 @@ func Reclass(ctx context.Context, db *vault.DB, s Settings, progress func(Progre
 		}
 		n += m
 	}
+	if err := db.SetClassedFor(ctx, im.occasion, behind); err != nil {
+		return n, err
+	}
 	return n, db.SetClassed(ctx, im.generation, behind)
+}
+
+// regroup reads, once in the life of a vault, the groupings of what came before they were kept.
+func (im *Importer) regroup(ctx context.Context, g disclosure.Grant) error {
+	sets, err := im.datasetsByID(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := im.db.Reclass(ctx, func(yield func(vault.Classed, error) bool) {
+		stopped := false
+		err := im.db.Ungrouped(ctx, g, func(o *observation.Observation) error {
+			set := sets[o.Dataset]
+			if o.Grouping = groupingOf(o, datasetRef{uuid: set.UUID, name: set.Name}); o.Grouping != "" && !yield(vault.ClassOf(o), nil) {
+				stopped = true
+				return context.Canceled
+			}
+			return nil
+		})
+		if err != nil && !stopped {
+			yield(vault.Classed{}, err)
+		}
+	}); err != nil {
+		return err
+	}
+	return im.db.SetGrouped(ctx)
 }
 
 // Rename resolves again, and classes, the observations held because their taxon is not known:
@@ -98,6 +146,11 @@ func (im *Importer) classing(ctx context.Context, progress func(Progress), wante
 			yield(vault.Classed{}, err)
 			return
 		}
+		judged, err := im.judgedByID(ctx, sets)
+		if err != nil {
+			yield(vault.Classed{}, err)
+			return
+		}
 		rows, stopped := 0, false
 		names := &renamer{names: im.names.Reader(), hints: newNameHints(), scopes: places}
 		err = read(func(o *observation.Observation) error {
@@ -107,11 +160,15 @@ func (im *Importer) classing(ctx context.Context, progress func(Progress), wante
 			if !wanted(o) {
 				return nil
 			}
-			was := vault.Classed{ID: o.ID, CdRef: o.CdRef, Level: o.Sensitivity, List: o.SensList, Held: o.Held,
-				Consent: o.Consent, ConsentDefault: o.ConsentDefault}
+			was := vault.ClassOf(o)
 			set := sets[o.Dataset]
 			im.agree(o, &set, o.Source)
-			if c := im.classAgain(o, names); c != was && !yield(c, nil) {
+			c := im.classAgain(o, names)
+			if d := judged[o.ID]; d != nil {
+				im.judgedAs(o, d)
+				c = vault.ClassOf(o)
+			}
+			if c != was && !yield(c, nil) {
 				stopped = true
 				return context.Canceled
 			}
@@ -155,8 +212,8 @@ func (im *Importer) classAgain(o *observation.Observation, names *renamer) vault
 	if o.Held == observation.Unlocated && o.Place.Georeference == observation.ByGeometry { // far from what was stated, as class says
 		held = observation.Unlocated
 	}
-	return vault.Classed{ID: o.ID, CdRef: o.CdRef, Level: o.Sensitivity, List: o.SensList, Held: held,
-		Consent: o.Consent, ConsentDefault: o.ConsentDefault}
+	o.Held = held
+	return vault.ClassOf(o)
 }
 
 // stillInside tells whether an imported place is in the territory as it is loaded now.

@@ -131,7 +131,8 @@ func (l *refLoader) tallyTable(ctx context.Context, before, after contents) erro
 	switch t.shape {
 	case shapeSensitivity:
 		rule := func(r sensitivity.Rule) (string, any) {
-			return fmt.Sprint(r.List, "|", r.CdNom, "|", r.Department, "|", r.BioStatus, "|", r.Behaviour, "|", r.Condition), [2]int{int(r.Level), r.Years}
+			return fmt.Sprint(r.List, "|", r.CdNom, "|", r.Department, "|", r.Area, "|", r.From, "|", r.To, "|", r.BioStatus, "|", r.Behaviour, "|",
+				r.LifeStage, "|", r.Condition), [2]int{int(r.Level), r.Years}
 		}
 		lists := map[string]bool{}
 		if err := addAll(after, l.sensitivityRules(t), func(r sensitivity.Rule) (string, any) { lists[r.List] = true; return rule(r) }); err != nil {

@@ -42,7 +42,8 @@ type TaxonAt struct {
 	Name  string      `json:"name"`
 	Rank  taxon.Rank  `json:"rank,omitempty"`
 	Group string      `json:"group,omitempty"`
-	Level int         `json:"sensitivity,omitempty"` // the highest of the rules that may apply
+	// Level is the code of the strictest of the rules that may apply, "" when there is none.
+	Level string `json:"sensitivity,omitempty"`
 }
 
 // TaxonChange is what becomes of some taxa, with what is attached to them.
@@ -257,7 +258,7 @@ func (d *differ) attach(rules []sensitivity.Rule, statuses iter.Seq2[taxon.Statu
 	highest := func(t *taxon.Taxonomy) map[taxon.CdNom]sensitivity.Level {
 		m := map[taxon.CdNom]sensitivity.Level{}
 		for _, r := range sensitivity.ForTaxa(rules, t) {
-			m[r.CdNom] = max(m[r.CdNom], r.Level)
+			m[r.CdNom] = sensitivity.Stricter(m[r.CdNom], r.Level)
 		}
 		return m
 	}
@@ -339,12 +340,16 @@ func (d *differ) at(t *taxon.Taxonomy, levels map[taxon.CdNom]sensitivity.Level,
 	if !ok {
 		return TaxonAt{CdRef: ref}
 	}
-	return TaxonAt{CdRef: ref, Name: n.FullName, Rank: n.Rank, Group: taxon.GroupOf(&n), Level: int(levelOf(t, levels, ref))}
+	at := TaxonAt{CdRef: ref, Name: n.FullName, Rank: n.Rank, Group: taxon.GroupOf(&n)}
+	if l := levelOf(t, levels, ref); l > 0 {
+		at.Level = l.String()
+	}
+	return at
 }
 
 func levelOf(t *taxon.Taxonomy, levels map[taxon.CdNom]sensitivity.Level, ref taxon.CdRef) (l sensitivity.Level) {
 	for _, cd := range t.Lineage(taxon.CdNom(ref)) {
-		l = max(l, levels[cd])
+		l = sensitivity.Stricter(l, levels[cd])
 	}
 	return l
 }

@@ -418,13 +418,13 @@ func TestSensitivityShapes(t *testing.T) {
 		t.Errorf("%+v", ref)
 	}
 	lists, rules, err := db.Sensitivity(t.Context())
-	if err != nil || len(lists) != 1 || lists[0].ID != "RefSensibilite_18" || lists[0].Region != "" {
+	if err != nil || len(lists) != 1 || lists[0].ID != "RefSensibilite_18" || lists[0].Region != sensitivity.Apart {
 		t.Fatalf("%+v, %v", lists, err)
 	}
 	l := lists[0].ID
 	if want := []sensitivity.Rule{{List: l, CdNom: 79300, Level: 2, Department: "09", BioStatus: "4", Condition: "gîtes hypogés, été"},
 		{List: l, CdNom: 79300, Level: 2, Department: "09", Behaviour: "7"},
-		{List: l, CdNom: 2, Level: 4, Department: "974", Years: 20, Behaviour: "3"},
+		{List: l, CdNom: 2, Level: sensitivity.NotShown, Department: "974", Years: 20, Behaviour: "3"},
 		{List: l, CdNom: 3, Level: 0, Department: "2A"}}; !slices.Equal(rules, want) {
 		t.Errorf("%+v", rules)
 	}

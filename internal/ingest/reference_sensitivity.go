@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"io"
-	"iter"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,7 +16,7 @@ import (
 
 // putSensitivity stores rules with the lists they belong to. What is known of a list comes
 // from the file of lists, given or found beside, then from the vault; a list nobody
-// describes is known by its code.
+// describes is known by its code, and stands apart.
 func (l *refLoader) putSensitivity(ctx context.Context, t *refTable) (vault.Reference, error) {
 	described, err := l.listsBeside(ctx)
 	if err != nil {
@@ -36,7 +35,7 @@ func (l *refLoader) putSensitivity(ctx context.Context, t *refTable) (vault.Refe
 	for id := range used {
 		list, ok := described[id]
 		if !ok {
-			list = sensitivity.List{ID: id, Name: id, Version: l.ref.Version}
+			list = l.undescribed(id)
 		}
 		lists = append(lists, list)
 	}
@@ -48,6 +47,13 @@ func (l *refLoader) putSensitivity(ctx context.Context, t *refTable) (vault.Refe
 			}
 		}
 	})
+}
+
+// undescribed is a list of which nothing but its code is known: it stands apart, since
+// nobody says that it is the national list, which those of regions replace. The national file of
+// rules is one such: it has national and regional rules, each for its departments.
+func (l *refLoader) undescribed(id string) sensitivity.List {
+	return sensitivity.List{ID: id, Name: id, Version: l.ref.Version, Region: sensitivity.Apart}
 }
 
 // listsBeside returns what is known of the lists: the vault's, then those of a file.
@@ -143,73 +149,4 @@ func (l *refLoader) putLists(ctx context.Context, t *refTable) (vault.Reference,
 			}
 		}
 	})
-}
-
-// sensitivityRules reads rules in the national shape (RefSensibilite) and in GINCO's.
-func (l *refLoader) sensitivityRules(t *refTable) iter.Seq2[sensitivity.Rule, error] {
-	list := strings.TrimSuffix(l.name, filepath.Ext(l.name))
-	return refRows(t, func() (r sensitivity.Rule, ok bool, err error) {
-		if r.CdNom, err = t.code("cdnom"); err != nil || r.CdNom == 0 {
-			return r, false, err
-		}
-		code := t.get("codage", "cdsensibilite")
-		if r.Level, ok = sensitivityLevel(code); !ok {
-			return r, false, t.bad("codage", code)
-		}
-		if r.List = t.get("cdsl"); r.List == "" {
-			r.List = list
-		}
-		r.Department = department(t.get("cddept", "cddep"))
-		if d := t.get("duree"); d != "" {
-			if r.Years, ok = refCode(d); !ok || r.Years < 0 {
-				return r, false, t.bad("duree", d)
-			}
-			if r.Years >= 1000 {
-				r.Years = 0 // GeoNature writes 10000 for ever
-			}
-		}
-		r.Behaviour = t.get("comportement", "occcomportement")
-		r.BioStatus = t.get("statutbiologique", "cdoccstatutbiologique", "occstatutbiologique")
-		switch r.BioStatus {
-		case "6", "7", "8", "10", "11", "12":
-			// Frozen in v2.0 of the standard, where they became behaviours of the same code.
-			if r.Behaviour == "" {
-				r.BioStatus, r.Behaviour = "", r.BioStatus
-			}
-		case "0", "1", "2":
-			r.BioStatus = "" // "unknown" limits nothing
-		}
-		r.Condition = strings.Join(strings.Fields(t.get("autre")), " ")
-		return r, true, nil
-	})
-}
-
-// sensitivityLevel reads CODAGE. The levels by cells (2.1 to 2.8; the only transposition
-// found is AURA's) are taken to the coarser of the four levels that is not finer.
-func sensitivityLevel(code string) (sensitivity.Level, bool) {
-	switch code {
-	case "0":
-		return 0, true
-	case "1":
-		return 1, true
-	case "2", "2.1", "2.2", "2.3", "2.4":
-		return 2, true
-	case "3", "2.5", "2.6", "2.7":
-		return 3, true
-	case "4", "2.8":
-		return 4, true
-	}
-	return 0, false
-}
-
-// department gives a department code its leading zero; D3 and D4 are Guyane and La Réunion.
-func department(code string) string {
-	switch code = strings.ToUpper(code); code {
-	case "D1", "D2", "D3", "D4", "D6":
-		return "97" + code[1:]
-	}
-	if len(code) == 1 && code[0] >= '0' && code[0] <= '9' {
-		return "0" + code
-	}
-	return code
 }

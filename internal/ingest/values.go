@@ -236,7 +236,11 @@ func (m *mapper) disclosureCodes(o *observation.Observation) {
 	o.Diffusion = read(fDiffusion, l.nivPrecis)
 	o.Blurring = read(fBlurring, l.deeFlou)
 	if s := read(fSensitivity, l.sensibilite); s != "" {
-		o.StatedLevel = sensitivity.Level(s[0] - '0')
+		if l, ok := sensitivity.ParseLevel(s); ok {
+			o.StatedLevel = l
+		} else {
+			o.StatedLevel = sensitivity.NotShown // of the list, and no level: a wish nobody understood
+		}
 	}
 	switch m.code(o, fValidation, l.statutValid) {
 	case "1":
