@@ -213,9 +213,13 @@ func (a *Atlas) addSlot(cells, coarse []AreaCount, t areaTally) (c, z []AreaCoun
 		return append(cells, row), coarse
 	}
 	row.Name = own.Name
+	row.Why = whyOf(t)
 	if k := len(coarse) - 1; k >= 0 && coarse[k].Area == row.Area {
 		p := &coarse[k]
 		p.N, p.First, p.Last, p.Reasons = p.N+row.N, min(p.First, row.First), max(p.Last, row.Last), p.Reasons|row.Reasons
+		for k, n := range row.Why {
+			p.Why[k] += n
+		}
 		return cells, coarse
 	}
 	return cells, append(coarse, row)
@@ -247,7 +251,7 @@ func (a *Atlas) Taxa(ctx context.Context, under taxon.CdRef, f ListFilter) ([]Ta
 	}
 	rows := make([]listRow, 0, 256)
 	for i := range a.taxa.rows {
-		if h := &a.taxa.rows[i]; h.is(isSpecies) && h.lo >= lo && h.lo < hi {
+		if h := &a.taxa.rows[i]; h.is(isSpecies) && h.lo >= lo && h.lo < hi && (h.n > 0 || f.Unseen || f.Status == "sensitive") {
 			rows = append(rows, listRow{head: int32(i), n: h.n, first: h.first, last: h.last})
 		}
 	}
@@ -270,6 +274,7 @@ func (a *Atlas) list(rows []listRow, f ListFilter) ([]TaxonRow, int) {
 		h := &a.taxa.rows[r.head]
 		return f.Group != "" && a.taxa.terms[h.group] != f.Group ||
 			f.Status == "protected" && !h.is(isProtected) || f.Status == "threatened" && !h.is(isThreatened) ||
+			f.Status == "sensitive" && !h.is(isSensitive) ||
 			int(r.last) < f.SinceYear || q != "" && !strings.Contains(a.taxa.words(h), q)
 	})
 	slices.SortFunc(rows, func(x, y listRow) int {

@@ -401,6 +401,9 @@ func TestDigest(t *testing.T) {
 		}
 		other.Add(&p)
 	}
+	if !b.Equal(same) || b.Equal(other) || b.Equal(b.Beside()) {
+		t.Errorf("equal: %v, %v, %v", b.Equal(same), b.Equal(other), b.Equal(b.Beside()))
+	}
 	want, err := same.Digest(ctx)
 	if err != nil {
 		t.Fatal(err)

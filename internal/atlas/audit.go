@@ -27,24 +27,25 @@ type Audit struct {
 }
 
 // Audit adds the snapshot up by SQL, apart from the code that built it, and looks for
-// contradictions: figures of sheets against the cube, areas and taxa that do not exist,
-// a damaged file, missing tables.
-func (a *Atlas) Audit(ctx context.Context) (out Audit, err error) {
+// contradictions: figures of sheets against the cube, totals against what is listed, areas and
+// taxa that do not exist, a damaged file, missing tables.
+func (a *Atlas) Audit(ctx context.Context, also ...Rows) (out Audit, err error) {
 	defer fault.Wrap(&err, "atlas.Audit")
 	out = Audit{ByKind: map[geo.Kind]int{}, Years: map[int]int{}}
+	rows := heard(also)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// Half of it beside the other half.
 	var other Audit
 	done := make(chan error, 1)
 	go func() {
-		err := a.auditing(ctx, &other, (*auditor).tables)
+		err := a.auditing(ctx, &other, rows, (*auditor).tables)
 		if err != nil {
 			cancel()
 		}
 		done <- err
 	}()
-	err = a.auditing(ctx, &out, (*auditor).figures)
+	err = a.auditing(ctx, &out, rows, (*auditor).figures)
 	if err != nil {
 		cancel()
 	}
@@ -52,6 +53,9 @@ func (a *Atlas) Audit(ctx context.Context) (out Audit, err error) {
 	out.Problems = append(out.Problems, other.Problems...)
 	if second != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		err = second
+	}
+	if err == nil {
+		rows.End()
 	}
 	return out, err
 }
@@ -62,9 +66,10 @@ type auditor struct {
 	*Atlas
 	conn *sqlite.Conn
 	out  *Audit
+	rows Rows
 }
 
-func (a *Atlas) auditing(ctx context.Context, out *Audit, part func(*auditor) error) error {
+func (a *Atlas) auditing(ctx context.Context, out *Audit, rows Rows, part func(*auditor) error) error {
 	conn, err := a.pool.Take(ctx)
 	if err != nil {
 		return err
@@ -73,7 +78,7 @@ func (a *Atlas) auditing(ctx context.Context, out *Audit, part func(*auditor) er
 	if err := sqlitex.ExecuteTransient(conn, "PRAGMA mmap_size = 68719476736", nil); err != nil {
 		return err
 	}
-	err = part(&auditor{a, conn, out})
+	err = part(&auditor{a, conn, out, rows})
 	return cmp.Or(err, sqlitex.ExecuteTransient(conn, "PRAGMA mmap_size = 0", nil))
 }
 
@@ -88,6 +93,9 @@ func (a *auditor) problem(format string, args ...any) {
 // figures adds up, and compares with what is packed and with the sheets.
 func (a *auditor) figures() error {
 	if err := a.cube(); err != nil {
+		return err
+	}
+	if err := a.altitudes(); err != nil {
 		return err
 	}
 	if err := a.packed(); err != nil {
@@ -115,6 +123,9 @@ func (a *auditor) tables() error {
 		return err
 	}
 	if err := a.speciesLists(); err != nil {
+		return err
+	}
+	if err := a.totals(); err != nil {
 		return err
 	}
 	return a.each("PRAGMA quick_check", func(s *sqlite.Stmt) error {
@@ -220,6 +231,7 @@ func (a *auditor) cube() error {
 		} else if kind != a.meta.Mesh {
 			lost++ // an ordinary observation is shown in a cell of the mesh and nowhere else
 		}
+		a.rows.Cube(taxon.CdRef(s.ColumnInt(0)), a.areas[i].Area, year, n, s.ColumnInt(4) != 0)
 		out.Observations += n
 		out.ByKind[kind] += n
 		years[year] += n

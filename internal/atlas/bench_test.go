@@ -95,6 +95,13 @@ func BenchmarkTaxon(b *testing.B) {
 			}
 		}
 	})
+	b.Run("searched", func(b *testing.B) {
+		for i := range b.N {
+			if _, err := a.Searched(ctx, shown[i*7919%len(shown)].CdRef, 0, 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("areataxa", func(b *testing.B) {
 		for i := range b.N {
 			if _, _, err := a.AreaTaxa(ctx, l.Refs.Areas[20+i*31%4000].Key, atlas.ListFilter{Limit: 50}); err != nil {

@@ -21,6 +21,11 @@ type References struct {
 	Statuses  []taxon.Status
 	// Sensitive reports whether some rule of the loaded lists names the taxon (nil: none does).
 	Sensitive func(taxon.CdRef) bool
+	// Listed are the taxa that lists in force name: they have a sheet even when nothing of them
+	// is published. Listings tells what lists ask for a taxon, by itself or by a higher one (nil:
+	// nothing).
+	Listed   []taxon.CdRef
+	Listings func(taxon.CdRef) []Listing
 	// Areas are the outlines of communes, departments and regions. Mesh cells are computed.
 	Areas []geo.Area
 }
@@ -51,6 +56,7 @@ type Builder struct {
 	taxonOrgs [][]orgTally // by number of taxa, few each
 	altitudes [][]uint32   // by number of taxa, then class; nil when none is known
 	overflow  bool
+	numbered  bool
 	sum       [32]byte // of all rows, once finished
 }
 
@@ -130,6 +136,9 @@ func Create(path string, meta Meta, refs References) (*Builder, error) {
 	}
 	if refs.Sensitive == nil {
 		refs.Sensitive = func(taxon.CdRef) bool { return false }
+	}
+	if refs.Listings == nil {
+		refs.Listings = func(taxon.CdRef) []Listing { return nil }
 	}
 	b := newBuilder(path, meta, refs, sync.OnceValue(func() ground { return groundOf(refs.Areas, meta.Mesh) }))
 	go b.ground()
@@ -294,12 +303,16 @@ func (b *Builder) finish(ctx context.Context, progress func(step string, done, t
 		return fault.Say(fault.Invalid, "atlas.toomany")
 	}
 	progress("publish.step.sort", 0, 0)
+	b.number()
 	s := &snapshot{Builder: b, progress: progress}
 	if err := s.territory(); err != nil {
 		return err
 	}
-	s.number()
-	slices.Sort(b.records)
+	for i := range s.place {
+		for k, a := range s.place[i].areas {
+			s.place[i].areas[k] = s.zoneOf[s.keys[a]]
+		}
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -60,7 +60,8 @@ type node struct {
 	// unit is set on species, and on taxa above species, for records known to that rank
 	// only: each observation counts in exactly one unit, so units sum to the total.
 	unit, species bool
-	lo, hi        int // its own records
+	listed        bool // named by a list, or above one that is: it has a sheet whatever was seen
+	lo, hi        int  // its own records
 	below         []int32
 	// Its rows of the cube, zeros when it has none.
 	cubeFrom, cubeTo int64
@@ -75,6 +76,7 @@ type figures struct {
 	days      [36]uint32
 	firstSeen record // earliest
 	lastSeen  record // latest of those dated to the day; 0: none
+	lastMonth record // the same of those dated to the month only
 	altitudes []uint32
 	years     []yearTally
 	orgs      []orgTally
@@ -105,38 +107,64 @@ type entry struct {
 	daysLen     uint16
 }
 
-// number gives areas, places, taxa and organisations their final numbers.
-func (s *snapshot) number() {
-	for i := range s.place {
-		for k, a := range s.place[i].areas {
-			s.place[i].areas[k] = s.zoneOf[s.keys[a]]
-		}
-		slices.Sort(s.place[i].areas[1:])
+// number gives places, taxa and organisations their final numbers, whatever the order they came
+// in, and puts the observations in order. Areas keep theirs.
+func (b *Builder) number() {
+	if b.numbered {
+		return
 	}
-	byPlace := ordered(len(s.place), func(a, b int) int {
-		p, q := &s.place[a], &s.place[b]
-		return cmp.Or(cmp.Compare(p.areas[0], q.areas[0]), cmp.Compare(p.reasons, q.reasons),
-			slices.Compare(p.areas, q.areas), cmp.Compare(a, b))
-	})
-	byCd := ordered(len(s.cds), func(a, b int) int { return cmp.Compare(s.cds[a], s.cds[b]) })
-	byName := ordered(len(s.names), func(a, b int) int { return cmp.Compare(s.names[a], s.names[b]) })
+	b.numbered = true
+	byKey := func(x, y int32) int { return cmp.Compare(b.keys[x], b.keys[y]) }
+	for i := range b.place {
+		slices.SortFunc(b.place[i].areas[1:], byKey)
+	}
+	samePlace := func(p, q *place) int {
+		return cmp.Or(byKey(p.areas[0], q.areas[0]), cmp.Compare(p.reasons, q.reasons), slices.CompareFunc(p.areas, q.areas, byKey))
+	}
+	byPlace := ordered(len(b.place), func(x, y int) int { return samePlace(&b.place[x], &b.place[y]) })
+	byCd := ordered(len(b.cds), func(x, y int) int { return cmp.Compare(b.cds[x], b.cds[y]) })
+	byName := ordered(len(b.names), func(x, y int) int { return cmp.Compare(b.names[x], b.names[y]) })
 
-	tax, at, org := inverse(byCd), inverse(byPlace), inverse(byName)
-	for i, r := range s.records {
-		s.records[i] = r&(1<<20-1) | record(at[r.place()])<<20 | record(tax[r.taxon()])<<43
-	}
-	s.place = permuted(s.place, byPlace)
-	s.cds = permuted(s.cds, byCd)
-	s.altitudes = permuted(s.altitudes, byCd)
-	s.names = permuted(s.names, byName)
-	s.taxonOrgs = permuted(s.taxonOrgs, byCd)
-	for _, list := range s.taxonOrgs {
+	tax, org := inverse(byCd), inverse(byName)
+	b.cds, b.altitudes, b.taxonOrgs = permuted(b.cds, byCd), permuted(b.altitudes, byCd), permuted(b.taxonOrgs, byCd)
+	b.names = permuted(b.names, byName)
+	for _, list := range b.taxonOrgs {
 		renumber(list, org)
 	}
-	for i := range s.place {
-		renumber(s.place[i].orgs, org)
+	at, merged := make([]uint32, len(b.place)), []place{}
+	for _, i := range byPlace { // one place may have come with its areas in another order
+		p := b.place[i]
+		renumber(p.orgs, org)
+		if n := len(merged); n > 0 && samePlace(&merged[n-1], &p) == 0 {
+			merged[n-1].orgs = mergeOrgs(merged[n-1].orgs, p.orgs)
+		} else {
+			merged = append(merged, p)
+		}
+		at[i] = uint32(len(merged) - 1)
 	}
-	s.taxa, s.areas, s.spots, s.orgs = nil, nil, nil, nil
+	b.place = merged
+	for i, r := range b.records {
+		b.records[i] = r&(1<<20-1) | record(at[r.place()])<<20 | record(tax[r.taxon()])<<43
+	}
+	slices.Sort(b.records)
+	b.taxa, b.areas, b.spots, b.orgs = nil, nil, nil, nil
+}
+
+// Equal reports whether another Builder of the same references (Beside) was given the same
+// observations, as far as anything of them reaches a snapshot: what Finish writes is made of
+// nothing else, so every row of both would be the same. Neither may be added to any more. The
+// Digest says the same of the rows themselves, and takes five times longer.
+func (b *Builder) Equal(other *Builder) bool {
+	b.number()
+	other.number()
+	samePlaces := func(p, q place) bool {
+		return p.reasons == q.reasons && slices.Equal(p.orgs, q.orgs) &&
+			slices.EqualFunc(p.areas, q.areas, func(x, y int32) bool { return b.keys[x] == other.keys[y] })
+	}
+	return b.overflow == other.overflow && slices.Equal(b.records, other.records) && slices.Equal(b.cds, other.cds) &&
+		slices.Equal(b.names, other.names) && slices.EqualFunc(b.place, other.place, samePlaces) &&
+		slices.EqualFunc(b.taxonOrgs, other.taxonOrgs, slices.Equal[[]orgTally]) &&
+		slices.EqualFunc(b.altitudes, other.altitudes, slices.Equal[[]uint32])
 }
 
 func ordered(n int, less func(a, b int) int) []int {
@@ -186,6 +214,7 @@ func (s *snapshot) tree() error {
 			cd = up
 		}
 	}
+	listed := s.listing(all)
 	cds := make([]taxon.CdRef, 0, len(all))
 	for cd := range all {
 		cds = append(cds, cd)
@@ -209,7 +238,7 @@ func (s *snapshot) tree() error {
 		if !ok {
 			return fault.Say(fault.Conflict, "atlas.taxon", int(cd))
 		}
-		s.nodes[i].name = name
+		s.nodes[i].name, s.nodes[i].listed = name, listed[cd]
 	}
 	for i, cd := range cds {
 		sp, ok := s.refs.Taxonomy.SpeciesOf(cd)

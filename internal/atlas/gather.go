@@ -287,6 +287,9 @@ func (c *counter) gatherPlace(nd *node, run []record, cube []cubeRow) []cubeRow 
 			}
 		case toMonth:
 			nd.months[m-1]++
+			if nd.lastMonth == 0 || r.day() > nd.lastMonth.day() {
+				nd.lastMonth = r
+			}
 		default:
 			nd.undated++
 		}
@@ -358,6 +361,9 @@ func (c *counter) sumChildren(nd *node) {
 		}
 		if ch.lastSeen != 0 && (nd.lastSeen == 0 || ch.lastSeen.day() > nd.lastSeen.day()) {
 			nd.lastSeen = ch.lastSeen
+		}
+		if ch.lastMonth != 0 && (nd.lastMonth == 0 || ch.lastMonth.day() > nd.lastMonth.day()) {
+			nd.lastMonth = ch.lastMonth
 		}
 		for _, y := range ch.years {
 			c.years[y.year-c.s.year0] += y.n

@@ -71,6 +71,7 @@ CREATE TABLE organisation (
 CREATE TABLE taxon_organisation (
 	id INTEGER PRIMARY KEY, cd_ref INTEGER NOT NULL, organisation_id INTEGER NOT NULL, observations INTEGER NOT NULL);
 CREATE TABLE home_sheet (id INTEGER PRIMARY KEY, sheet TEXT NOT NULL);
+CREATE TABLE group_sheet (slug TEXT NOT NULL PRIMARY KEY, cells BLOB NOT NULL);
 `
 
 // tables describes the tables for whoever opens the file in a GIS; the description is what
@@ -92,6 +93,7 @@ var tables = [...]struct{ name, about string }{
 	{"taxon_sheet", "Made for the portal: taxon sheets and packed figures"},
 	{"area_sheet", "Made for the portal: area sheets and packed figures"},
 	{"home_sheet", "Made for the portal: the first page"},
+	{"group_sheet", "Made for the portal: packed figures of each public group by mesh cell and year"},
 }
 
 // Indexes are made once the rows are in. The two long tables have none: their rows follow one
@@ -128,4 +130,5 @@ CREATE TRIGGER rtree_area_geom_delete AFTER DELETE ON area WHEN OLD.geom NOT NUL
 const readme = `Garrigue atlas: a GeoPackage with public observations of a territory, counted. ` +
 	`It was made from what may be shown and from nothing else: sensitive observations are in it only by the larger area they may be shown in (cube.blurred = 1), and exact places are not in it. ` +
 	`Join cube.area_id with area.id, and cube.id between taxon.first_cube and taxon.last_cube (cube.cd_ref is taxon.cd_ref); for a genus or a family go through taxon_path. ` +
+	`A taxon with 0 observations is there because a list of sensitive taxa names it, or one below it: that tells nothing of what is known. ` +
 	`Columns named sheet, cells, areas, taxa and cube of the *_sheet tables are made for the portal.`

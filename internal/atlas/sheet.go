@@ -77,6 +77,9 @@ type AreaCount struct {
 	// Reasons is set on areas that are disclosed areas of blurred observations: why they
 	// are drawn coarser (disclosure.Reason bits).
 	Reasons uint8 `json:"r,omitempty"`
+	// Why counts, of these observations, those that each bit of Reasons stands for; read from the
+	// packed figures.
+	Why [4]int32 `json:"-"`
 	// Taxa is the number of species, on maps of richness and lists of areas.
 	Taxa int `json:"t,omitempty"`
 }
@@ -109,7 +112,7 @@ type TaxonSheet struct {
 
 	Months   [12]int         `json:"months"`   // dated to the month or finer
 	Undated  int             `json:"undated"`  // known only to the year or longer
-	LastDate string          `json:"lastdate"` // ISO date of the latest observation
+	LastDate string          `json:"lastdate"` // of the latest observation: ISO date, or month (2024-05); "" when only its year is known
 	Years    []YearCount     `json:"years"`
 	Altitude []AltitudeClass `json:"altitudes,omitempty"`
 	AltKnown int             `json:"altknown"`
@@ -122,6 +125,7 @@ type TaxonSheet struct {
 	Communes      []AreaCount `json:"communes"` // the 20 richest; the rest through TaxonAreas
 	Organisations []Count     `json:"organisations"`
 	Species       int         `json:"species,omitempty"` // species below, for higher ranks
+	Lists         []Listing   `json:"lists,omitempty"`   // what lists of sensitive taxa ask for it
 }
 
 // GroupCount is a public group with its figures.
@@ -194,6 +198,7 @@ type Meta struct {
 	Taxref        string     `json:"taxref"` // version loaded
 	Policy        string     `json:"policy"`
 	Levels        [][]string `json:"levels,omitempty"` // kinds showing the sensitive levels 1 to 3, preferred first; none in older snapshots
+	Rules         *Rules     `json:"rules,omitempty"`  // the policy in force, for people; nil in older snapshots
 	Observations  int        `json:"n"`
 	Taxa          int        `json:"taxa"`     // species
 	Communes      int        `json:"communes"` // communes with observations
@@ -219,9 +224,12 @@ type Hit struct {
 type ListFilter struct {
 	Query     string // part of a French or scientific name; accents and case do not matter
 	Group     string // slug
-	Status    string // "", "protected", "threatened"
+	Status    string // "", "protected", "threatened", "sensitive"
 	SinceYear int    // last seen that year or later
-	Order     string // "n" (default), "name", "sci", "last"
-	Offset    int
-	Limit     int
+	// Unseen adds the taxa that lists name and of which nothing is published; Status "sensitive"
+	// (those that lists name, or a taxon above) has them too.
+	Unseen bool
+	Order  string // "n" (default), "name", "sci", "last"
+	Offset int
+	Limit  int
 }

@@ -47,13 +47,13 @@ func (s *snapshot) writeTaxa(w *writer, heads []TaxonHead) {
 	all := s.allAltitudes()
 	altID, statusID := 0, 0
 	inOrder(len(s.nodes), func(i int) jsonText {
-		if s.nodes[i].n == 0 {
+		if !s.nodes[i].shown() {
 			return jsonText{}
 		}
 		return toJSON(s.taxonSheet(int32(i), &heads[i], statuses[heads[i].CdRef], all))
 	}, func(i int, text jsonText) {
 		nd, h := &s.nodes[i], &heads[i]
-		if nd.n == 0 {
+		if !nd.shown() {
 			return
 		}
 		w.fail(text.err)
@@ -143,7 +143,7 @@ func (s *snapshot) taxonSheet(i int32, h *TaxonHead, statuses []taxon.Status, al
 	nd := &s.nodes[i]
 	sh := &TaxonSheet{TaxonHead: *h, Vernaculars: taxon.Vernaculars(nd.name.Vernacular),
 		VernacularsEN: taxon.Vernaculars(nd.name.VernacularEN), Habitat: nd.name.Habitat, StatusFR: nd.name.StatusFR,
-		Undated: int(nd.undated)}
+		Undated: int(nd.undated), Lists: s.refs.Listings(h.CdRef)}
 	if !nd.species && nd.unit {
 		sh.Species = nd.nspecies
 	}
@@ -182,9 +182,7 @@ func (s *snapshot) taxonFigures(sh *TaxonSheet, nd *node, all []uint32) {
 	for k, n := range nd.months {
 		sh.Months[k] = int(n)
 	}
-	if nd.lastSeen != 0 {
-		sh.LastDate = nd.lastSeen.day().String()
-	}
+	sh.LastDate = nd.lastDate()
 	for _, y := range nd.years {
 		sh.Years = append(sh.Years, YearCount{int(y.year), int(y.n)})
 	}
@@ -205,6 +203,25 @@ func (s *snapshot) taxonFigures(sh *TaxonSheet, nd *node, all []uint32) {
 	})
 	slices.SortFunc(sh.Departments, richest)
 	sh.Organisations = s.organisations(nd.orgs)
+}
+
+// lastDate is the date of the latest observation as finely as it is known: to the day, or to the
+// month as blurred ones are; "" when only its year is. A day tells more than its own month.
+func (nd *node) lastDate() string {
+	last := nd.lastSeen
+	if nd.lastMonth != 0 {
+		y, m, _ := nd.lastMonth.day().Civil()
+		if y2, m2, _ := last.day().Civil(); last == 0 || y2 < y || y2 == y && m2 < m {
+			last = nd.lastMonth
+		}
+	}
+	switch {
+	case last == 0 || yearOf(last.day()) < nd.last:
+		return ""
+	case last.precision() == toMonth:
+		return last.day().String()[:len("2024-05")]
+	}
+	return last.day().String()
 }
 
 // Communes told on a taxon's sheet.

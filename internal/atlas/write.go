@@ -344,6 +344,7 @@ func (s *snapshot) writeAll(ctx context.Context, w *writer) error {
 	s.progress("publish.step.areas", 0, int64(len(s.zones)))
 	s.writeAreas(w, h)
 	s.writeHome(w, h)
+	s.writeSearched(w, h)
 	s.progress("publish.step.index", 0, 0)
 	s.writeOrganisations(w)
 	s.fillMeta()
@@ -512,7 +513,7 @@ func (s *snapshot) writeNames(w *writer) {
 	lead := map[taxon.CdNom]taxon.CdRef{}
 	for i := range s.nodes {
 		nd := &s.nodes[i]
-		if nd.n == 0 {
+		if !nd.shown() {
 			continue
 		}
 		cd := nd.name.CdRef
@@ -537,7 +538,7 @@ func (s *snapshot) writeNames(w *writer) {
 	}
 	for _, gone := range s.refs.Withdrawn {
 		if m, ok := s.refs.Taxonomy.Resolve(gone.CdNom); ok {
-			if k, ok := s.nodeOf[m.CdRef]; ok && s.nodes[k].n > 0 {
+			if k, ok := s.nodeOf[m.CdRef]; ok && s.nodes[k].shown() {
 				if _, taken := lead[gone.CdNom]; !taken {
 					lead[gone.CdNom] = m.CdRef
 				}
@@ -553,7 +554,7 @@ func (s *snapshot) writeNames(w *writer) {
 func (s *snapshot) statusesOf() map[taxon.CdRef][]taxon.Status {
 	out := map[taxon.CdRef][]taxon.Status{}
 	for _, st := range s.refs.Statuses {
-		if i, ok := s.nodeOf[st.CdRef]; ok && s.nodes[i].n > 0 {
+		if i, ok := s.nodeOf[st.CdRef]; ok && s.nodes[i].shown() {
 			out[st.CdRef] = append(out[st.CdRef], st)
 		}
 	}
