@@ -4,6 +4,7 @@ package publish_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -57,6 +58,7 @@ func BenchmarkPublish(b *testing.B) {
 		b.ReportMetric(float64(fi.Size())/1e6, "MB-file")
 		b.ReportMetric(float64(m.Sys)/1e6, "MB-memory")
 		b.Logf("%d rows in %v, raw copy %v; %v", rows, took, copied, res.Steps)
+		b.Logf("proof: %d moved, %d bytes searched for %d observations", res.Proof.Moved, res.Proof.Searched, res.Proof.Traces)
 	}
 }
 
@@ -98,6 +100,9 @@ func fillLarge(b *testing.B, path string, rows int) *vault.DB {
 	o := observation.Observation{Dataset: d.ID}
 	for i := range rows {
 		l.Observation(&o, i)
+		if o.Sensitivity > 0 {
+			o.Place.Name, o.Comment = fmt.Sprint("Combe du secret ", i%9000), fmt.Sprint("nid au pied du rocher ", i)
+		}
 		if _, err := batch.Put(ctx, &o); err != nil {
 			b.Fatal(err)
 		}

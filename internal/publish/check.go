@@ -5,26 +5,9 @@ import (
 	"fmt"
 
 	"garrigue/internal/atlas"
-	"garrigue/internal/disclosure"
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
-	"garrigue/internal/observation"
 )
-
-// blurredWell checks that nothing said of a blurred observation is finer than the area it is
-// shown in: the other areas are at least as large, and its altitude is unknown.
-func (r *run) blurredWell(p *disclosure.Published) bool {
-	own := r.areas.Surface(p.Area)
-	if own <= 0 || p.AltitudeMin != observation.NoAltitude || p.AltitudeMax != observation.NoAltitude {
-		return false
-	}
-	for _, k := range p.Within {
-		if r.areas.Surface(k) < own {
-			return false
-		}
-	}
-	return true
-}
 
 // check compares the snapshot with what was counted while reading, by other means than its
 // builder's: sums by SQL over the plain tables. Conflict naming what differs.
@@ -35,7 +18,8 @@ func (r *run) check(ctx context.Context, path string, meta *atlas.Meta) error {
 		return err
 	}
 	defer a.Close()
-	audit, err := a.Audit(ctx)
+	got := newTables()
+	audit, err := a.Audit(ctx, got.rows())
 	if err != nil {
 		return err
 	}
@@ -58,6 +42,9 @@ func (r *run) check(ctx context.Context, path string, meta *atlas.Meta) error {
 		if audit.ByKind[k] != r.tally.byKind[k] {
 			return wrong("observations shown by "+k.String(), r.tally.byKind[k], audit.ByKind[k])
 		}
+	}
+	for _, what := range r.sums.compare(got) {
+		r.proof.leak(Leak{Name: "sums", Detail: what})
 	}
 	for y, n := range r.tally.years {
 		if audit.Years[y] != n {

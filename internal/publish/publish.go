@@ -31,10 +31,24 @@ type Options struct {
 	Meta   atlas.Meta        // identity: title, territory, publisher, licence, mesh, fictional
 	Policy disclosure.Policy // the rule in force
 	Keep   int               // snapshots kept; 0: seven
+	Batch  bool              // take a batch of blurred observations now, whatever the policy says
+	// Seed draws the places that the proof moves observations to; 0 for another one each time.
+	Seed uint64
 	// Progress (may be nil) is told the step under way, a key of the catalogues, and how far
 	// it is; total 0 when unknown.
 	Progress func(step string, done, total int64)
 	Log      *slog.Logger
+
+	mutant mutant // of tests that see the proof fail
+}
+
+// mutant replaces steps of a publication, in tests: nil leaves the step as it is.
+type mutant struct {
+	raise   func(*run, *observation.Observation)
+	publish func(*run, []geo.AreaKey, *observation.Observation) (disclosure.Published, bool)
+	twins   func(*run, []disclosure.Member, []bool)
+	add     func(*run, *observation.Observation, *disclosure.Published)
+	written func(path string) error
 }
 
 // Result is what became of the vault's observations.
@@ -44,6 +58,8 @@ type Result struct {
 	Blurred   int            `json:"blurred"`  // of the published ones, shown in an area that is no cell of the mesh
 	Withheld  map[string]int `json:"withheld"` // by reason: key "withheld.<reason>" of the catalogues
 	Taxa      int            `json:"taxa"`     // species
+	Batch     *Batched       `json:"batch,omitempty"`
+	Proof     *Proof         `json:"proof,omitempty"`
 	Seconds   float64        `json:"seconds"`
 	Steps     []Step         `json:"steps"`
 }
@@ -62,33 +78,32 @@ type run struct {
 	began  time.Time
 	step   string
 	since  time.Time
-	tally  tally
+	refs   atlas.References
 	areas  *geo.Containment
-	within [16]geo.AreaKey
-	hidden []int64 // ids of twins that are not shown, sorted
-	next   int     // in hidden
+	spread *disclosure.Spread
+	book   *sensitivity.Book
+	listed func(taxon.CdRef) bool // whether some rule names a taxon
+	named  []taxon.CdNom          // by rules
+
+	grouped      *groups // levels of groupings, of the truth
+	truth, moved telling
+	builder      *atlas.Builder // of the truth
+	second       *atlas.Builder // of the moved one
+	tally        tally
+	sums         sums
+	proof        prover
 }
 
 // Run publishes the vault. Conflict when observations are not classed against the present
-// references, when another process publishes into the same folder, or when a check fails:
-// the former snapshot then stays.
+// references, when another process publishes into the same folder, or when a check or the proof
+// fails: the former snapshot then stays, and the result holds the proof.
 func Run(ctx context.Context, db *vault.DB, o Options) (res Result, err error) {
 	defer fault.Wrap(&err, "publish.Run")
-	if o.Progress == nil {
-		o.Progress = func(string, int64, int64) {}
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
 	if o.Keep == 0 {
 		o.Keep = 7
 	}
-	current, classed, err := db.Generation(ctx)
-	if err != nil {
+	if err := classed(ctx, db); err != nil {
 		return Result{}, err
-	}
-	if current != classed {
-		return Result{}, fault.Say(fault.Conflict, "publish.unclassed")
 	}
 	dir, err := atlas.OpenDir(o.Dir)
 	if err != nil {
@@ -100,14 +115,34 @@ func Run(ctx context.Context, db *vault.DB, o Options) (res Result, err error) {
 	}
 	defer unlock()
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
-	r := &run{Options: o, db: db, began: time.Now()}
-	r.result.Withheld = map[string]int{}
+	r := newRun(db, o)
 	if err := r.build(ctx, dir); err != nil {
-		return Result{}, err
+		return Result{Proof: r.result.Proof}, err
 	}
 	r.result.Seconds = round(time.Since(r.began))
-	o.Log.Info("published", "id", r.result.ID, "rows", r.result.Published, "took", time.Since(r.began))
+	r.Log.Info("published", "id", r.result.ID, "rows", r.result.Published, "took", time.Since(r.began))
 	return r.result, nil
+}
+
+func newRun(db *vault.DB, o Options) *run {
+	if o.Progress == nil {
+		o.Progress = func(string, int64, int64) {}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	r := &run{Options: o, db: db, began: time.Now()}
+	r.result.Withheld = map[string]int{}
+	return r
+}
+
+// classed refuses a vault whose observations are not classed against the present references.
+func classed(ctx context.Context, db *vault.DB) error {
+	current, classed, err := db.Generation(ctx)
+	if err == nil && current != classed {
+		err = fault.Say(fault.Conflict, "publish.unclassed")
+	}
+	return err
 }
 
 // Rollback makes the former snapshot of the folder current again and returns its
@@ -146,10 +181,59 @@ func (r *run) endStep() {
 	}
 }
 
+// build makes the next snapshot, proves it and swaps it in.
 func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	tmp := dir.Temp()
+	if err := r.read(ctx, tmp, ""); err != nil {
+		return err
+	}
+	r.tell("publish.step.again", 0, 0)
+	same := r.builder.Equal(r.second)
+	r.second = nil
+	traces := r.gather(ctx)
+	defer traces.stop()
+	if err := r.builder.Finish(ctx, r.tell); err != nil {
+		return err
+	}
+	if r.mutant.written != nil {
+		if err := r.mutant.written(tmp); err != nil {
+			return err
+		}
+	}
+	r.tell("publish.step.check", 0, 0)
+	meta := r.builder.Meta()
+	r.proof.settle(same)
+	r.builder, r.result.Proof = nil, &r.proof.Proof
+	if err := r.proof.Refused(); err != nil {
+		return err
+	}
+	if err := r.check(ctx, tmp, &meta); err != nil {
+		return err
+	}
+	r.tell("publish.step.prove", 0, 0)
+	if err := r.prove(ctx, tmp, traces); err != nil {
+		return err
+	}
+	r.tell("publish.step.swap", 0, 0)
+	for _, s := range r.result.Steps {
+		if s.Name == "publish.step.again" || s.Name == "publish.step.prove" {
+			r.proof.Seconds += s.Seconds
+		}
+	}
+	r.result.ID, r.result.Taxa = meta.ID, meta.Taxa
+	err := r.truth.batch.save(ctx, r.db, func() error { return dir.Swap(tmp, meta.ID, r.Keep) })
+	r.truth.batch.report(&r.result)
+	r.endStep()
+	return err
+}
+
+// prepare loads references and settles the rule.
+func (r *run) prepare(ctx context.Context) (err error) {
 	r.tell("publish.step.references", 0, 0)
-	refs, err := r.references(ctx)
-	if err != nil {
+	if err := r.references(ctx); err != nil {
 		return err
 	}
 	r.Meta.Policy, r.Meta.Levels = r.Policy.Version, levels(&r.Policy)
@@ -160,36 +244,36 @@ func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
 		return fault.Say(fault.Invalid, "publish.mesh", r.Meta.Mesh.String(), r.Policy.Mesh.String())
 	}
 	r.Meta.Built = r.began.UTC().Format(time.RFC3339)
-	tmp := dir.Temp()
-	b, err := atlas.Create(tmp, r.Meta, refs)
-	if err != nil {
+	if r.Meta.Rules, err = r.rules(ctx, r.refs.Areas); err != nil {
 		return err
 	}
-	for try := 0; ; try++ {
-		err := r.observations(ctx, b)
-		if err == nil {
-			break
+	r.listings(r.named)
+	taxonomy := r.refs.Taxonomy
+	r.book = r.Policy.Book(r.book)
+	r.spread = disclosure.NewSpread(r.book, func(cd taxon.CdRef) []taxon.CdNom { return taxonomy.Lineage(taxon.CdNom(cd)) }, &r.Policy, r.areas)
+	return nil
+}
+
+// read makes both builders and gives them the vault. That of the moved telling writes to second,
+// "" when it is only compared.
+func (r *run) read(ctx context.Context, path, second string) (err error) {
+	if r.builder, err = atlas.Create(path, r.Meta, r.refs); err != nil {
+		return err
+	}
+	if r.second = r.builder.Beside(); second != "" {
+		if r.second, err = atlas.Create(second, r.Meta, r.refs); err != nil {
+			return err
 		}
-		if err != errMoved { // nothing was counted yet
+	}
+	for try := 0; ; try++ {
+		err := r.observations(ctx)
+		if err != errMoved { // when it is, nothing was counted yet
 			return err
 		}
 		if try == 5 {
 			return fault.Say(fault.Conflict, "publish.moved")
 		}
 	}
-	if err := b.Finish(ctx, r.tell); err != nil {
-		return err
-	}
-	r.tell("publish.step.check", 0, 0)
-	meta := b.Meta()
-	if err := r.check(ctx, tmp, &meta); err != nil {
-		return err
-	}
-	r.tell("publish.step.swap", 0, 0)
-	r.result.ID, r.result.Taxa = meta.ID, meta.Taxa
-	err = dir.Swap(tmp, meta.ID, r.Keep)
-	r.endStep()
-	return err
 }
 
 // levels names the kinds at which a settled policy shows the levels 1 to 3.
@@ -204,19 +288,19 @@ func levels(p *disclosure.Policy) [][]string {
 }
 
 // references loads what the sheets need.
-func (r *run) references(ctx context.Context) (refs atlas.References, err error) {
+func (r *run) references(ctx context.Context) error {
 	done := make(chan error, 1)
-	go func() { done <- r.outlines(ctx, &refs) }()
-	names := r.names(ctx, &refs)
+	go func() { done <- r.outlines(ctx, &r.refs) }()
+	names := r.names(ctx, &r.refs)
 	if err := cmp.Or(<-done, names); err != nil {
-		return refs, err
+		return err
 	}
 	all, err := r.db.References(ctx)
 	if err != nil {
-		return refs, err
+		return err
 	}
 	r.Meta.Taxref = taxrefVersion(all)
-	return refs, nil
+	return nil
 }
 
 // names reads the taxonomy, and what lists say of its taxa.
@@ -243,8 +327,9 @@ func (r *run) names(ctx context.Context, refs *atlas.References) (err error) {
 	if err != nil {
 		return err
 	}
-	book := sensitivity.NewBook(lists, sensitivity.ForTaxa(rules, refs.Taxonomy))
-	refs.Sensitive = func(cd taxon.CdRef) bool { return book.Names(refs.Taxonomy.Lineage(taxon.CdNom(cd))...) }
+	r.book = sensitivity.NewBook(lists, sensitivity.ForTaxa(rules, refs.Taxonomy))
+	refs.Sensitive = func(cd taxon.CdRef) bool { return r.book.Names(refs.Taxonomy.Lineage(taxon.CdNom(cd))...) }
+	r.listed, r.named = refs.Sensitive, namedBy(rules)
 	return nil
 }
 
@@ -278,22 +363,22 @@ type tally struct {
 	read, published, blurred int
 	byKind                   map[geo.Kind]int // observations by kind of the area shown
 	years                    map[int]int
+	orgs                     map[string]string // names of organisations, cleaned
 }
 
 // batchRows is how many observations pass from the reader to the counter at once.
 const batchRows = 1024
 
-// observations reads the vault and counts what may be shown. Reading takes most of a core:
-// deciding and counting go on beside it, in the order of reading.
-func (r *run) observations(ctx context.Context, b *atlas.Builder) error {
-	r.tally = tally{byKind: map[geo.Kind]int{}, years: map[int]int{}}
+// observations reads the vault and counts what may be shown, as it is and with everything blurred
+// moved. Reading takes most of a core: deciding and counting go on beside it, in the order of
+// reading.
+func (r *run) observations(ctx context.Context) error {
 	grant := disclosure.Grant{Who: "publish", Reason: "snapshot of the public atlas, policy " + strconv.Quote(r.Policy.Version)}
 	r.tell("publish.step.read", 0, 0)
-	state, err := r.twins(ctx, grant)
+	state, err := r.together(ctx, grant)
 	if err != nil {
 		return err
 	}
-	r.next = 0
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	full, free := make(chan []observation.Observation, 2), make(chan []observation.Observation, 4)
@@ -303,10 +388,9 @@ func (r *run) observations(ctx context.Context, b *atlas.Builder) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		orgs := map[string]string{}
 		for batch := range full {
 			for i := range batch {
-				if err := r.add(&batch[i], b, orgs); err != nil {
+				if err := r.add(&batch[i]); err != nil {
 					cancel(err)
 				}
 			}
@@ -335,39 +419,145 @@ func (r *run) observations(ctx context.Context, b *atlas.Builder) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return r.afterAll()
 }
 
-// add decides on one observation and counts it.
-func (r *run) add(o *observation.Observation, b *atlas.Builder, orgs map[string]string) error {
-	p, ok := disclosure.PublishInto(r.within[:0], o, &r.Policy, r.areas, disclosure.Public)
-	if !ok {
+// together decides what depends on several observations at once: batches, groupings, twins; as
+// the vault is, then as it would be moved. state is that of the vault, to be compared when the
+// rest is read.
+func (r *run) together(ctx context.Context, grant disclosure.Grant) (state int64, err error) {
+	r.tally = tally{byKind: map[geo.Kind]int{}, years: map[int]int{}, orgs: map[string]string{}}
+	r.sums = newSums(&r.refs, r.Meta.Mesh)
+	r.proof = newProver(r)
+	if state, err = r.db.Changes(ctx); err != nil {
+		return 0, err
+	}
+	r.truth, r.moved = telling{}, telling{}
+	if r.truth.batch, err = newBatch(ctx, r.db, &r.Policy, r.Batch); err != nil {
+		return 0, err
+	}
+	r.moved.batch = r.truth.batch.moved()
+	if err := r.groups(ctx, grant); err != nil {
+		return 0, err
+	}
+	r.truth.grouped = r.grouped
+	if err := r.twins(ctx, grant); err != nil {
+		return 0, err
+	}
+	if err := r.movedGroups(ctx, grant); err != nil {
+		return 0, err
+	}
+	err = r.movedTwins(ctx, grant)
+	r.proof.Stale = 0 // counted again with the rest
+	return state, err
+}
+
+// telling is one way to tell the vault: as it is, or with everything blurred moved.
+type telling struct {
+	batch   *batch
+	grouped *groups
+	hidden  []int64 // ids of twins that are not shown, sorted
+	next    int     // in hidden
+	within  [16]geo.AreaKey
+}
+
+// decide says what an observation is shown as, twins and batches apart. It raises its level.
+func (r *run) decide(t *telling, o *observation.Observation) (disclosure.Published, bool) {
+	r.level(t, o)
+	return r.publish(t.within[:0], o)
+}
+
+// level raises an observation's level to what is asked for all over its disclosed area, and by
+// its grouping.
+func (r *run) level(t *telling, o *observation.Observation) {
+	t.grouped.Raise(o)
+}
+
+func (r *run) raise(o *observation.Observation) {
+	if r.mutant.raise != nil {
+		r.mutant.raise(r, o)
+		return
+	}
+	r.spread.Raise(o)
+}
+
+func (r *run) publish(into []geo.AreaKey, o *observation.Observation) (disclosure.Published, bool) {
+	if r.mutant.publish != nil {
+		return r.mutant.publish(r, into, o)
+	}
+	return disclosure.PublishInto(into, o, &r.Policy, r.areas, disclosure.Public)
+}
+
+// add decides on one observation and counts it, then does so again with it moved.
+func (r *run) add(o *observation.Observation) error {
+	own := classOf(o)
+	p, ok := r.decide(&r.truth, o)
+	twin := ok && r.truth.isTwin(o.ID)
+	switch {
+	case !ok:
 		r.result.Withheld[withheld(o)]++
-		return nil
-	}
-	if r.isTwin(o.ID) {
+	case twin:
 		r.result.Withheld["twin"]++
+	}
+	if ok {
+		p.Organisation = r.cleaned(p.Organisation)
+	}
+	if r.mutant.add != nil {
+		r.mutant.add(r, o, &p)
+	}
+	if !ok || twin || p.Blurred {
+		r.proof.trace(o.ID)
+	}
+	if ok && !twin {
+		r.lawful(o, own, &p)
+	}
+	r.retell(o, own, &p, ok && !twin)
+	if p, ok = r.truth.batch.pass(o, p, ok && !twin); !ok {
 		return nil
 	}
-	name, ok := orgs[p.Organisation]
+	return r.count(&p)
+}
+
+// cleaned returns the name of an organisation as it is shown.
+func (r *run) cleaned(name string) string {
+	clean, ok := r.tally.orgs[name]
 	if !ok {
-		name = organisation.Clean(p.Organisation)
-		orgs[p.Organisation] = name
+		clean = organisation.Clean(name)
+		r.tally.orgs[name] = clean
 	}
-	p.Organisation = name
+	return clean
+}
+
+// count counts what is shown of an observation.
+func (r *run) count(p *disclosure.Published) error {
 	r.tally.published++
 	if p.Blurred {
 		if p.Area.Kind() != r.Policy.Mesh {
 			r.tally.blurred++
 		}
-		if !r.blurredWell(&p) {
-			return fault.Say(fault.Conflict, "publish.check.finer", p.Area.String())
+		if l, found := r.finer(p); found {
+			r.proof.leak(l)
 		}
 	}
 	r.tally.byKind[p.Area.Kind()]++
 	r.tally.years[max(p.When.Start.Year(), 1500)]++
-	b.Add(&p)
+	r.sums.add(p)
+	r.builder.Add(p)
 	return nil
+}
+
+// afterAll counts what batches kept for the end.
+func (r *run) afterAll() error {
+	if err := r.truth.batch.finish(r.count); err != nil {
+		return err
+	}
+	return r.moved.batch.finish(func(p *disclosure.Published) error {
+		r.second.Add(p)
+		return nil
+	})
 }
 
 // withheld tells why an observation is not shown, for the report: the first of the rule's
@@ -382,7 +572,7 @@ func withheld(o *observation.Observation) string {
 		return "absent"
 	case o.Validation == observation.Doubtful || o.Validation == observation.Invalid:
 		return "validation"
-	case max(o.Sensitivity, o.StatedLevel) >= 4:
+	case o.Sensitivity.Withholds(), o.StatedLevel.Withholds():
 		return "sensitive"
 	case o.Diffusion == "4", o.Consent == "4":
 		return "consent"

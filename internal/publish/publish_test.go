@@ -108,7 +108,7 @@ func fill(t testing.TB, list []sight) *vault.DB {
 	must(db.PutWithdrawn(ctx, ref("withdrawn"), seq([]taxon.Withdrawn{{CdNom: 900201, Replacement: 79273}})))
 	must(db.PutStatuses(ctx, ref("statuses"), seq(atlastest.Statuses())))
 	lists := []sensitivity.List{{ID: "9", Name: "essai"}}
-	must(db.PutSensitivity(ctx, ref("sensitivity"), lists, seq([]sensitivity.Rule{{List: "9", CdNom: 2657, Level: 3}})))
+	must(db.PutSensitivity(ctx, ref("sensitivity"), lists, seq([]sensitivity.Rule{{List: "9", CdNom: 60630, Level: 3}})))
 	for _, kind := range []geo.Kind{geo.Commune, geo.Department, geo.Region} {
 		var areas []geo.Area
 		for _, a := range atlastest.Areas() {
@@ -154,7 +154,9 @@ func classed(t testing.TB, db *vault.DB) {
 
 func options(dir string) publish.Options {
 	policy := disclosure.SINP()
+	policy.Batch = disclosure.Batch{} // what changes is shown at once
 	policy.Today, _ = civil.Parse("2026-03-14")
+	policy.Batch = disclosure.Batch{} // days_test.go has them
 	meta := atlastest.Identity()
 	meta.Policy = ""
 	return publish.Options{Dir: dir, Meta: meta, Policy: policy}

@@ -6,34 +6,103 @@ import (
 	"slices"
 
 	"garrigue/internal/disclosure"
+	"garrigue/internal/geo"
 	"garrigue/internal/observation"
 )
 
 // errMoved says that the vault was written to between two readings of it.
 var errMoved = errors.New("the vault changed between two readings")
 
+// fate is what becomes of a member of a cluster where what is blurred is moved: the slot moves
+// as one, and one that is not shown is taken away.
+type fate struct {
+	id      int64
+	slot    uint64      // draws the place: members of a slot go to the same
+	area    geo.AreaKey // where the slot is shown; 0 when it stays
+	removed bool
+}
+
 // twins finds the observations that are not shown because the same one came by another road.
-// A cluster is decided whole, so it is read before the rest; state is then that of the vault,
-// to be compared at the second reading (unmoved).
-func (r *run) twins(ctx context.Context, grant disclosure.Grant) (state int64, err error) {
-	if state, err = r.db.Changes(ctx); err != nil {
-		return 0, err
-	}
-	r.hidden = r.hidden[:0]
-	var members []disclosure.Member
-	var show []bool
-	decide := func() {
-		show = slices.Grow(show[:0], len(members))[:len(members)]
-		disclosure.Twins(members, &r.Policy, r.areas, disclosure.Public, show)
-		for i, m := range members {
-			if !show[i] {
-				r.hidden = append(r.hidden, m.ID)
+// A cluster is decided whole, so it is read before the rest. It also settles the fates of
+// clusters that have anything blurred or withheld.
+func (r *run) twins(ctx context.Context, grant disclosure.Grant) error {
+	var slots []int64
+	return r.clusters(ctx, grant, func(id int64, members []disclosure.Member) {
+		for i := range members {
+			r.level(&r.truth, &members[i].Observation)
+		}
+		show := r.showTwins(&r.truth, members)
+		r.lawfulTwins(members, show)
+		slots = slots[:0]
+		var fates []fate
+		calm := true // nothing of the cluster moves
+		for i := range members {
+			if slices.Contains(slots, members[i].Slot) {
+				continue
 			}
+			slots = append(slots, members[i].Slot)
+			f := fate{slot: uint64(id)<<8 ^ uint64(members[i].Slot), removed: true}
+			for j := range members {
+				if show[j] && members[j].Slot == members[i].Slot {
+					f.removed = false
+					if p, ok := r.publish(r.truth.within[:0], &members[j].Observation); ok && p.Blurred {
+						f.area = p.Area
+					}
+				}
+			}
+			calm = calm && !f.removed && f.area == 0
+			for j := range members {
+				if members[j].Slot == members[i].Slot {
+					f.id = members[j].ID
+					fates = append(fates, f)
+				}
+			}
+		}
+		if !calm {
+			r.proof.fates = append(r.proof.fates, fates...)
+		}
+	}, func() {
+		slices.Sort(r.truth.hidden)
+		slices.SortFunc(r.proof.fates, func(a, b fate) int { return int(min(max(a.id-b.id, -1), 1)) })
+	})
+}
+
+// movedTwins does the same where what is blurred is moved. Clusters in which nothing moves are
+// decided as they were.
+func (r *run) movedTwins(ctx context.Context, grant disclosure.Grant) error {
+	if len(r.proof.fates) == 0 {
+		r.moved.hidden = slices.Clone(r.truth.hidden)
+		return nil
+	}
+	return r.clusters(ctx, grant, func(_ int64, members []disclosure.Member) {
+		kept := members[:0]
+		for i := range members {
+			m := &members[i]
+			f := r.proof.fate(m.ID)
+			if f != nil && f.removed {
+				continue
+			}
+			if f != nil && f.area != 0 {
+				r.elsewhere(&m.Observation, f.area, f.slot)
+			}
+			r.level(&r.moved, &m.Observation)
+			kept = append(kept, *m)
+		}
+		r.showTwins(&r.moved, kept)
+	}, func() { slices.Sort(r.moved.hidden) })
+}
+
+// clusters calls f with each cluster, and then end.
+func (r *run) clusters(ctx context.Context, grant disclosure.Grant, f func(id int64, members []disclosure.Member), end func()) error {
+	var members []disclosure.Member
+	current := int64(0)
+	decide := func() {
+		if len(members) > 0 {
+			f(current, members)
 		}
 		members = members[:0]
 	}
-	current := int64(0)
-	err = r.db.TwinMembers(ctx, grant, func(cluster, slot int64, o *observation.Observation) error {
+	err := r.db.TwinMembers(ctx, grant, func(cluster, slot int64, o *observation.Observation) error {
 		if cluster != current {
 			decide()
 			current = cluster
@@ -42,8 +111,48 @@ func (r *run) twins(ctx context.Context, grant disclosure.Grant) (state int64, e
 		return nil
 	})
 	decide()
-	slices.Sort(r.hidden)
-	return state, err
+	end()
+	return err
+}
+
+// showTwins decides a cluster whose levels are raised, and notes whom it hides.
+func (r *run) showTwins(t *telling, members []disclosure.Member) (show []bool) {
+	show = make([]bool, len(members))
+	if r.mutant.twins != nil {
+		r.mutant.twins(r, members, show)
+	} else {
+		disclosure.Twins(members, &r.Policy, r.areas, disclosure.Public, show)
+	}
+	for i, m := range members {
+		if !show[i] {
+			t.hidden = append(t.hidden, m.ID)
+		}
+	}
+	return show
+}
+
+// lawfulTwins checks the decision about a cluster by itself: nothing of it is shown when one of its
+// members must be withheld, one of a slot at most is, and no member of its slot is coarser.
+func (r *run) lawfulTwins(members []disclosure.Member, show []bool) {
+	kinds := make([]geo.Kind, len(members)) // at which each is shown by itself
+	for i := range members {
+		if p, ok := r.publish(r.truth.within[:0], &members[i].Observation); ok {
+			kinds[i] = p.Area.Kind()
+		}
+	}
+	for i := range members {
+		if !show[i] {
+			continue
+		}
+		for j := range members {
+			m := &members[j]
+			refused := m.Sensitivity.Withholds() || m.StatedLevel.Withholds() || m.Diffusion == "4"
+			together := i != j && m.Slot == members[i].Slot && kinds[j] != geo.NoKind
+			if refused || together && (show[j] || r.Policy.Coarser(kinds[j], kinds[i])) {
+				r.proof.leak(Leak{Name: "twin", CdRef: members[i].CdRef, Detail: kinds[i].String()})
+			}
+		}
+	}
 }
 
 // unmoved is errMoved when the vault is no longer what it was.
@@ -57,9 +166,34 @@ func (r *run) unmoved(ctx context.Context, state int64) error {
 
 // isTwin reports whether an observation is hidden by another; observations are asked about in
 // order of ID.
-func (r *run) isTwin(id int64) bool {
-	for r.next < len(r.hidden) && r.hidden[r.next] < id {
-		r.next++
+func (t *telling) isTwin(id int64) bool {
+	for t.next < len(t.hidden) && t.hidden[t.next] < id {
+		t.next++
 	}
-	return r.next < len(r.hidden) && r.hidden[r.next] == id
+	return t.next < len(t.hidden) && t.hidden[t.next] == id
+}
+
+// movedGroups computes the levels of groupings where what is blurred is moved. A member that is
+// withheld while others are shown stays as it is: they are one observation, which is shown.
+func (r *run) movedGroups(ctx context.Context, grant disclosure.Grant) error {
+	g := newGroups(r.spread, r.raise)
+	r.moved.grouped = g
+	if r.truth.grouped == nil || len(r.truth.grouped.levels) == 0 {
+		return nil // nobody has a level where it is, which Raise has made the same everywhere
+	}
+	return settle(func() error {
+		return r.db.GroupMembers(ctx, grant, r.listed, func(o *observation.Observation) error {
+			own, f := classOf(o), r.proof.fate(o.ID)
+			p, ok := r.decide(&r.truth, o)
+			o.Sensitivity, o.SensList = own.level, own.list
+			switch {
+			case f != nil && f.area != 0:
+				r.elsewhere(o, f.area, f.slot)
+			case f == nil && ok && p.Blurred:
+				r.elsewhere(o, p.Area, keyOf(o))
+			}
+			g.Add(o)
+			return nil
+		})
+	}, g)
 }
