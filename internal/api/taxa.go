@@ -85,7 +85,7 @@ func suggestion(h atlas.Hit) Suggestion {
 type FilterIn struct {
 	Q      string `query:"q" maxLength:"200" doc:"Part of a French or scientific name."`
 	Group  string `query:"group" maxLength:"40" doc:"Public group." example:"oiseaux"`
-	Status string `query:"status" enum:"protected,threatened" doc:"Only protected or threatened taxa."`
+	Status string `query:"status" enum:"protected,threatened,sensitive" doc:"Only protected or threatened taxa, or those that lists of sensitive taxa name, of which some have nothing published."`
 	Since  int    `query:"since" minimum:"0" maximum:"9999" doc:"Last seen that year or later."`
 	Order  string `query:"order" enum:"observations,name,scientific_name,last_year" default:"observations" doc:"Order of the list."`
 	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Size of a page."`
@@ -159,13 +159,28 @@ type TaxonDetail struct {
 	Habitat           string   `json:"habitat,omitempty" doc:"TAXREF habitat code, 1 to 8."`
 	StatusFR          string   `json:"status_fr,omitempty" doc:"Biogeographic status in metropolitan France (TAXREF)."`
 	Statuses          []Status `json:"statuses" doc:"Legal and scientific statuses."`
-	LastDate          string   `json:"last_date,omitempty" doc:"Date of the latest observation."`
+	LastDate          string   `json:"last_date,omitempty" doc:"Date of the latest observation, or its month (2024-05) when it is known to the month; none when only its year is known."`
 	Years             []Year   `json:"years" doc:"Observations by year."`
 	Blurred           int      `json:"blurred_observations" doc:"Observations shown only as larger areas."`
 	Departments       []Place  `json:"departments" doc:"Departments, most observations first."`
 	Communes          int      `json:"communes" doc:"Number of communes."`
 	Organisations     []Share  `json:"organisations" doc:"Who provided the observations."`
 	Species           int      `json:"species,omitempty" doc:"For higher ranks: species below."`
+	Lists             []Ask    `json:"lists,omitempty" doc:"What reference lists of sensitive taxa ask for it, whether or not anything is published."`
+}
+
+// Ask is what a reference list asks for a taxon.
+type Ask struct {
+	List        string   `json:"list" doc:"Code of the list."`
+	Level       string   `json:"level" doc:"The strictest level it asks for." example:"2"`
+	Kinds       []string `json:"kinds" doc:"Kinds of areas at which that level is shown, preferred first; none: nothing is shown."`
+	Departments []string `json:"departments,omitempty" doc:"Departments where that level applies; absent: wherever the list does."`
+	Varies      bool     `json:"varies" doc:"Whether it asks for less in other places, seasons or circumstances."`
+	By          string   `json:"by,omitempty" doc:"The higher taxon that the list names instead of this one."`
+}
+
+func askOf(l atlas.Listing) Ask {
+	return Ask{l.List, l.Level, each(l.Kinds, same), l.Departments, l.Varies, l.By}
 }
 
 // sheet reads a taxon's sheet by its CD_REF or any CD_NOM of it.
@@ -193,7 +208,7 @@ func (s *server) taxon(ctx context.Context, a *atlas.Atlas, in *TaxonIn) (TaxonD
 		VernacularNamesEN: each(t.VernacularsEN, same), Synonyms: each(t.Synonyms, same), Classification: each(t.Classification, named),
 		Children: each(t.Children, named), Habitat: t.Habitat, StatusFR: t.StatusFR, Statuses: each(t.Statuses, statusOf), LastDate: t.LastDate,
 		Years: each(t.Years, yearOf), Blurred: t.Blurred, Departments: each(t.Departments, placeOf), Communes: t.CommuneCount,
-		Organisations: each(t.Organisations, shareOf), Species: t.Species}
+		Organisations: each(t.Organisations, shareOf), Species: t.Species, Lists: each(t.Lists, askOf)}
 	return d, nil
 }
 

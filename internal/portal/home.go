@@ -208,7 +208,7 @@ func writeSitemap(v *visit, origin string, out io.Writer) error {
 		_, failed = fmt.Fprintf(out, "<url><loc>%s%s</loc></url>\n", escape(origin), escape(path))
 	}
 	_, failed = io.WriteString(out, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"+`<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">`+"\n")
-	for _, path := range []string{"/", "/especes", "/communes", "/a-propos"} {
+	for _, path := range []string{"/", "/especes", "/communes", policyPath, "/a-propos"} {
 		for _, l := range v.p.langs {
 			add(v.p.href(l, path))
 		}
@@ -216,7 +216,7 @@ func writeSitemap(v *visit, origin string, out io.Writer) error {
 	for _, g := range taxon.Groups() {
 		add("/groupe/" + g.Slug)
 	}
-	taxa, _, err := v.atlas.Taxa(v.r.Context(), 0, atlas.ListFilter{Limit: mostAddresses})
+	taxa, _, err := v.atlas.Taxa(v.r.Context(), 0, atlas.ListFilter{Unseen: true, Limit: mostAddresses})
 	if err != nil {
 		return err
 	}
@@ -257,7 +257,7 @@ func readList(v *visit) (listQuery, error) {
 	q := listQuery{Path: v.path, Q: cut(strings.TrimSpace(u.Get("q")), longestQuery), Group: u.Get("groupe"),
 		Status: u.Get("statut"), Order: u.Get("ordre"), Page: 1}
 	switch q.Status {
-	case "", "protegee", "menacee":
+	case "", "protegee", "menacee", "sensible":
 	default:
 		return q, fault.Say(fault.Invalid, "portal.error.filter", "statut")
 	}
@@ -304,7 +304,7 @@ func isGroup(slug string) bool {
 // filter is the query in the atlas's terms.
 func (q *listQuery) filter() atlas.ListFilter {
 	f := atlas.ListFilter{Query: q.Q, Group: q.Group, SinceYear: q.Since, Offset: (q.Page - 1) * pageLength, Limit: pageLength}
-	f.Status = map[string]string{"protegee": "protected", "menacee": "threatened"}[q.Status]
+	f.Status = map[string]string{"protegee": "protected", "menacee": "threatened", "sensible": "sensitive"}[q.Status]
 	f.Order = map[string]string{"nom": "name", "latin": "sci", "recent": "last"}[q.Order]
 	return f
 }
@@ -346,6 +346,7 @@ type listView struct {
 	Groups []string // groups to choose from, none to hide the choice
 	CSV    string   // address of the same list as CSV, "" for none
 	Since  []int    // years to choose from
+	Listed bool     // the sensitive taxa may be asked for: not in an area, whose list would then tell of the blurred ones
 }
 
 func newList(v *visit, q listQuery, rows []atlas.TaxonRow, total int) *listView {
@@ -393,7 +394,9 @@ func (p *site) list(v *visit) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, total, err := v.atlas.Taxa(v.r.Context(), ref, q.filter())
+	fl := q.filter()
+	fl.Unseen = sheet.Unseen() // what lists name there is then all there is
+	rows, total, err := v.atlas.Taxa(v.r.Context(), ref, fl)
 	if err != nil {
 		return nil, err
 	}
@@ -402,6 +405,7 @@ func (p *site) list(v *visit) (*answer, error) {
 	f.Description = f.T("portal.list.description", f.Name(&sheet.TaxonHead), v.meta.Territory, sheet.Species)
 	f.Hidden = q.filtered() || q.Page > 1
 	l := newList(v, q, rows, total)
+	l.Listed = true
 	if sheet.Rank == taxon.Kingdom || sheet.Rank == taxon.Phylum {
 		l.Groups = allGroups()
 	}
@@ -437,7 +441,9 @@ func (p *site) group(v *visit) (*answer, error) {
 	f.Title, f.Section = f.Group(slug), "especes"
 	f.Description = f.T("portal.list.description", f.Group(slug), v.meta.Territory, g.Taxa)
 	f.Hidden = q.filtered() || q.Page > 1
-	return &answer{page: taxaListPage(f, &taxaPage{Group: &g, List: newList(v, q, rows, total)}), passing: q.Q != ""}, nil
+	l := newList(v, q, rows, total)
+	l.Listed = true
+	return &answer{page: taxaListPage(f, &taxaPage{Group: &g, List: l}), passing: q.Q != ""}, nil
 }
 
 func (p *site) allSpecies(v *visit) (*answer, error) {
@@ -458,6 +464,7 @@ func (p *site) allSpecies(v *visit) (*answer, error) {
 	f.Description = f.T("portal.list.description", f.T("portal.species.all"), v.meta.Territory, v.meta.Taxa)
 	f.Hidden = q.filtered() || q.Page > 1
 	l := newList(v, q, rows, total)
+	l.Listed = true
 	l.Groups = allGroups()
 	return &answer{page: taxaListPage(f, &taxaPage{Groups: home.Groups, List: l}), passing: q.Q != ""}, nil
 }

@@ -64,23 +64,26 @@ type coarseLine struct {
 
 // speciesMap is a map of a taxon with what its legend says.
 type speciesMap struct {
-	SVG     string
-	Legend  []classLine // densest first
-	Classes []int       // lower bounds of the classes
-	Coarse  []coarseLine
-	Cells   int
-	N       int // observations in mesh cells
-	Blurred int
+	SVG      string
+	Legend   []classLine // densest first
+	Classes  []int       // lower bounds of the classes
+	Coarse   []coarseLine
+	Why      [4]int // less precise observations, by bit of disclosure.Reason: one may have two
+	Cells    int
+	N        int // observations in mesh cells
+	Blurred  int
+	Searched int // cells where the taxon was not seen though its group was observed
 }
 
 // crowded is how many less precise areas make their full outlines hide the map; beyond, they
 // are drawn lighter.
 const crowded = 120
 
-// drawSpecies draws the disclosed areas of a taxon: coarser areas filled under the mesh cells
-// and outlined over them.
-func (f *fond) drawSpecies(ctx context.Context, a *atlas.Atlas, mesh geo.Kind, areas []atlas.AreaCount, title, desc string) (*speciesMap, error) {
-	m := &speciesMap{}
+// drawSpecies draws the disclosed areas of a taxon: the cells where it was searched in vain, over
+// them its coarser areas filled, the largest first, then its mesh cells, and the outlines of the
+// coarser areas on top.
+func (f *fond) drawSpecies(ctx context.Context, a *atlas.Atlas, mesh geo.Kind, areas []atlas.AreaCount, searched []geo.AreaKey, title, desc string) (*speciesMap, error) {
+	m := &speciesMap{Searched: len(searched)}
 	var cells, coarse []atlas.AreaCount
 	for i := range areas {
 		if c := &areas[i]; c.Reasons == 0 && c.Area.Kind() == mesh {
@@ -89,6 +92,9 @@ func (f *fond) drawSpecies(ctx context.Context, a *atlas.Atlas, mesh geo.Kind, a
 		} else {
 			coarse = append(coarse, *c)
 			m.Blurred += c.N
+			for k, n := range c.Why {
+				m.Why[k] += int(n)
+			}
 		}
 	}
 	sortCells(cells)
@@ -102,10 +108,11 @@ func (f *fond) drawSpecies(ctx context.Context, a *atlas.Atlas, mesh geo.Kind, a
 	}
 	m.Coarse = coarseLegend(coarse)
 	var b strings.Builder
-	b.Grow(len(paths) + len(z.cells) + len(z.communes) + len(z.others) + 3000)
+	b.Grow(len(paths) + 12*len(searched) + 12000)
 	f.open(&b, title, desc)
-	z.define(&b, f)
+	f.define(&b, z, len(searched) > 0)
 	f.use(&b, "sous")
+	f.searched(&b, searched)
 	z.fill(&b)
 	b.WriteString(paths)
 	f.use(&b, "sur")
@@ -115,54 +122,127 @@ func (f *fond) drawSpecies(ctx context.Context, a *atlas.Atlas, mesh geo.Kind, a
 	return m, nil
 }
 
-// coarseShapes are the paths of less precise areas, each used twice: filled under the mesh
-// cells, outlined over them. Cells are in kilometres, see cellPaths.
-type coarseShapes struct{ cells, communes, others string }
+// coarseShape is the path of the less precise areas of one kind, used twice: filled under the
+// mesh cells, outlined over them. That of cells is in kilometres, see cellPaths.
+type coarseShape struct {
+	kind geo.Kind
+	path string
+}
 
-// define writes the shapes and their patterns. Identifiers are unique on a page: one such map
-// per page.
-func (z *coarseShapes) define(b *strings.Builder, f *fond) {
-	if z.cells+z.communes+z.others == "" {
+// coarseShapes are in the order they are drawn: the largest first.
+type coarseShapes []coarseShape
+
+func (z *coarseShape) id() string { return "z-" + z.kind.String() }
+
+// texture is the pattern of a kind of less precise areas: dots for communes, lines at 45° for cells,
+// sparser for what is larger.
+func texture(k geo.Kind) string {
+	switch {
+	case k == geo.Commune:
+		return "hzcom"
+	case k.Mesh() > 0 && k.Mesh() <= 10:
+		return "hz10"
+	case k.Mesh() > 0:
+		return "hz50"
+	}
+	return "hzdep"
+}
+
+// define writes the shapes and the patterns they need. Identifiers are unique on a page: one such
+// map per page.
+func (f *fond) define(b *strings.Builder, shapes coarseShapes, searched bool) {
+	if len(shapes) == 0 && !searched {
 		return
 	}
-	k := 1 / (f.scale() * 1000)
-	fmt.Fprintf(b, `<defs><pattern id="hz10" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="scale(%.5f %.5f) rotate(45)"><path class="hl" d="M1 0v8"/></pattern><pattern id="hzcom" width="5" height="5" patternUnits="userSpaceOnUse"><circle class="hd" cx="1.4" cy="1.4" r=".95"/><circle class="hd" cx="3.9" cy="3.9" r=".95"/></pattern>`, k, -k)
-	if z.cells != "" {
-		fmt.Fprintf(b, `<g id="z10" transform="%s"><path vector-effect="non-scaling-stroke" d="%s"/></g>`, f.kilometres(), z.cells)
+	k := 1 / (f.scale() * 1000) // patterns of cells lie in their kilometres
+	lines := func(id string, step float64, class, transform string) {
+		fmt.Fprintf(b, `<pattern id="%s" width="%s" height="%s" patternUnits="userSpaceOnUse" patternTransform="%s"><path class="%s" d="M1 0v%s"/></pattern>`,
+			id, num(step), num(step), transform, class, num(step))
 	}
-	for _, s := range [][2]string{{"zc", z.communes}, {"zd", z.others}} {
-		if s[1] != "" {
-			fmt.Fprintf(b, `<path id="%s" d="%s"/>`, s[0], s[1])
+	inCells := fmt.Sprintf("scale(%.5f %.5f) rotate(45)", k, -k)
+	b.WriteString(`<defs>`)
+	if searched {
+		lines("hzsearched", 6, "hs", fmt.Sprintf("scale(%.5f %.5f) rotate(90)", k, -k))
+	}
+	done := map[string]bool{}
+	for i := range shapes {
+		z := &shapes[i]
+		if id := texture(z.kind); !done[id] {
+			done[id] = true
+			switch id {
+			case "hzcom":
+				b.WriteString(`<pattern id="hzcom" width="5" height="5" patternUnits="userSpaceOnUse"><circle class="hd" cx="1.4" cy="1.4" r=".95"/><circle class="hd" cx="3.9" cy="3.9" r=".95"/></pattern>`)
+			case "hz10":
+				lines(id, 8, "hl", inCells)
+			case "hz50":
+				lines(id, 13, "hl wide", inCells)
+			default:
+				lines(id, 18, "hl wide", "rotate(45)")
+			}
+		}
+		if z.kind.Mesh() > 0 {
+			fmt.Fprintf(b, `<g id="%s" transform="%s"><path vector-effect="non-scaling-stroke" d="%s"/></g>`, z.id(), f.kilometres(), z.path)
+		} else {
+			fmt.Fprintf(b, `<path id="%s" d="%s"/>`, z.id(), z.path)
 		}
 	}
 	b.WriteString(`</defs>`)
 }
 
-func (z *coarseShapes) fill(b *strings.Builder) {
-	if z.communes != "" {
-		b.WriteString(`<use href="#zc" fill="url(#hzcom)"/>`)
-	}
-	if z.cells != "" {
-		b.WriteString(`<use href="#z10" fill="url(#hz10)"/>`)
+// fill draws a light ground and the texture of each kind; what is below shows through but a little,
+// since two hatchings one over the other cannot be read.
+func (z coarseShapes) fill(b *strings.Builder) {
+	for i := range z {
+		if i > 0 {
+			fmt.Fprintf(b, `<use href="#%s" class="hu"/>`, z[i].id())
+		}
+		fmt.Fprintf(b, `<use href="#%s" class="hg"/><use href="#%s" class="ht" fill="url(#%s)"/>`, z[i].id(), z[i].id(), texture(z[i].kind))
 	}
 }
 
-func (z *coarseShapes) outline(b *strings.Builder, light bool) {
+func (z coarseShapes) outline(b *strings.Builder, light bool) {
 	class := "o"
 	if light {
 		class = "o light"
 	}
 	fmt.Fprintf(b, `<g class="%s">`, class)
-	if z.others != "" {
-		b.WriteString(`<use href="#zd" class="hdep2"/><use href="#zd" class="hdep"/>`)
-	}
-	if z.communes != "" {
-		b.WriteString(`<use href="#zc" class="hcom"/>`)
-	}
-	if z.cells != "" {
-		b.WriteString(`<use href="#z10" class="h10"/>`)
+	for i := range z {
+		switch id := z[i].id(); {
+		case z[i].kind.Mesh() > 0:
+			fmt.Fprintf(b, `<use href="#%s" class="h10"/>`, id)
+		case z[i].kind == geo.Commune:
+			fmt.Fprintf(b, `<use href="#%s" class="hcom"/>`, id)
+		default:
+			fmt.Fprintf(b, `<use href="#%s" class="hdep2"/><use href="#%s" class="hdep"/>`, id, id)
+		}
 	}
 	b.WriteString(`</g>`)
+}
+
+// searched draws the cells where the taxon was searched in vain. Neighbours in a row are one
+// rectangle: of a well watched group there are thousands.
+func (f *fond) searched(b *strings.Builder, cells []geo.AreaKey) {
+	if len(cells) == 0 {
+		return
+	}
+	type corner struct{ e, n int }
+	at := make([]corner, len(cells))
+	for i, key := range cells {
+		at[i].e, at[i].n = key.Corner()
+	}
+	sort.Slice(at, func(i, j int) bool { return at[i].n < at[j].n || at[i].n == at[j].n && at[i].e < at[j].e })
+	side := cells[0].Kind().Mesh()
+	e0, n0 := f.corner()
+	var d []byte
+	for lo := 0; lo < len(at); {
+		hi := lo + 1
+		for hi < len(at) && at[hi].n == at[lo].n && at[hi].e == at[hi-1].e+side {
+			hi++
+		}
+		d = appendRectangle(d, at[lo].e-e0, at[lo].n-n0, (hi-lo)*side, side)
+		lo = hi
+	}
+	fmt.Fprintf(b, `<g transform="%s"><path class="seen" fill="url(#hzsearched)" d="%s"/></g>`, f.kilometres(), d)
 }
 
 func writePath(b *strings.Builder, class, d string) {
@@ -243,13 +323,15 @@ func (v *view) kilometres() string {
 	return fmt.Sprintf("matrix(%.4f 0 0 %.4f %.2f %.2f)", k, -k, x, y)
 }
 
-func appendSquare(b []byte, x, y, side int) []byte {
-	s := strconv.Itoa(side)
+func appendSquare(b []byte, x, y, side int) []byte { return appendRectangle(b, x, y, side, side) }
+
+func appendRectangle(b []byte, x, y, width, height int) []byte {
+	w, h := strconv.Itoa(width), strconv.Itoa(height)
 	b = append(b, 'M')
 	b = strconv.AppendInt(b, int64(x), 10)
 	b = append(b, ' ')
 	b = strconv.AppendInt(b, int64(y), 10)
-	return append(b, "h"+s+"v"+s+"h-"+s+"z"...)
+	return append(b, "h"+w+"v"+h+"h-"+w+"z"...)
 }
 
 // legend lists the classes, densest first.
@@ -265,28 +347,31 @@ func legend(bounds, counts []int) []classLine {
 	return out
 }
 
-func (f *fond) coarsePaths(ctx context.Context, a *atlas.Atlas, coarse []atlas.AreaCount) (*coarseShapes, error) {
-	var cells []byte
-	var communes, others strings.Builder
+func (f *fond) coarsePaths(ctx context.Context, a *atlas.Atlas, coarse []atlas.AreaCount) (coarseShapes, error) {
+	paths := map[geo.Kind][]byte{}
 	e0, n0 := f.corner()
 	for i := range coarse {
 		key := coarse[i].Area
-		if side := key.Kind().Mesh(); side > 0 {
+		kind := key.Kind()
+		if side := kind.Mesh(); side > 0 {
 			e, n := key.Corner()
-			cells = appendSquare(cells, e-e0, n-n0, side)
+			paths[kind] = appendSquare(paths[kind], e-e0, n-n0, side)
 			continue
 		}
 		path, err := f.outlinePath(ctx, a, key)
 		if err != nil {
 			return nil, err
 		}
-		if key.Kind() == geo.Commune {
-			communes.WriteString(path)
-		} else {
-			others.WriteString(path)
+		paths[kind] = append(paths[kind], path...)
+	}
+	var out coarseShapes
+	for kind, path := range paths {
+		if len(path) > 0 {
+			out = append(out, coarseShape{kind, string(path)})
 		}
 	}
-	return &coarseShapes{string(cells), communes.String(), others.String()}, nil
+	sort.Slice(out, func(i, j int) bool { return coarseness(out[i].kind) > coarseness(out[j].kind) })
+	return out, nil
 }
 
 // coarseLegend counts less precise areas by kind. The usual kinds are always there, so that

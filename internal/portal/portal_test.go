@@ -265,7 +265,7 @@ func TestSpecies(t *testing.T) {
 		t.Errorf("figures = %q", got)
 	}
 	for _, want := range []string{"Vulnérable en France", "Protégée par la loi", "Arrêté du 8 janvier 2021", "Lacerta lepida",
-		"1 observation est dessinée plus grande que son vrai lieu", `<use href="#zc" class="hcom"/>`, `class="c c2"`} {
+		"1 observation est dessinée plus grande que son vrai lieu", `<use href="#z-commune" class="hcom"/>`, `class="c c2"`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q", want)
 		}

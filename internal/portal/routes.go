@@ -33,6 +33,7 @@ func (p *site) routes() *http.ServeMux {
 		{"/departement/{code}/especes.csv", p.areaCSV},
 		{"/maille/{code}", p.area},
 		{"/maille/{code}/especes.csv", p.areaCSV},
+		{policyPath, p.policy},
 		{"/a-propos", p.about},
 		{"/carte/fond.svg", p.fondFile},
 		{"/", func(*visit) (*answer, error) { return nil, fault.Say(fault.NotFound, "portal.error.nopage") }},

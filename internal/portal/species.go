@@ -25,6 +25,7 @@ type speciesView struct {
 	Dated       int // observations dated to the day
 	Monthly     int
 	Top         []atlas.AreaCount // cells with most observations
+	Precision   precisionView
 }
 
 func codeOf(v *visit) (taxon.CdNom, error) {
@@ -69,6 +70,9 @@ func (p *site) species(v *visit) (*answer, error) {
 	if err != nil || moved != nil {
 		return moved, err
 	}
+	if sheet.Unseen() {
+		return unseen(v, sheet)
+	}
 	s, err := newSpecies(v, sheet)
 	if err != nil {
 		return nil, err
@@ -79,23 +83,45 @@ func (p *site) species(v *visit) (*answer, error) {
 			return nil, err
 		}
 	}
+	searched, err := v.atlas.Searched(v.r.Context(), sheet.CdRef, s.From, s.To)
+	if err != nil {
+		return nil, err
+	}
 	fond, err := v.fond()
 	if err != nil {
 		return nil, err
 	}
 	f := v.frame("", "")
-	f.Title = f.Name(&sheet.TaxonHead)
-	if f.HasName(&sheet.TaxonHead) {
-		f.Title += " (" + sheet.ScientificName + ")"
-	}
+	f.Title = f.fullName(&sheet.TaxonHead)
 	f.Section = "especes"
 	f.Hidden = s.From != 0 || s.To != 0
 	f.Description = f.T("portal.species.description", f.Title, v.meta.Territory, sheet.Observations, sheet.CommuneCount, f.Years(sheet.FirstYear, sheet.LastYear))
-	s.Map, err = fond.drawSpecies(v.r.Context(), v.atlas, v.meta.Mesh, areas, f.T("portal.map.title", f.Name(&sheet.TaxonHead), v.meta.Territory), s.describe(f))
+	s.Map, err = fond.drawSpecies(v.r.Context(), v.atlas, v.meta.Mesh, areas, searched, f.T("portal.map.title", f.Name(&sheet.TaxonHead), v.meta.Territory), s.describe(f))
 	if err != nil {
 		return nil, err
 	}
+	s.Precision = f.precision(sheet)
 	return &answer{page: speciesPage(f, s)}, nil
+}
+
+// unseen is the sheet of a taxon of which nothing is published: it is there because a list names
+// it, and is made of the list and the taxonomy alone.
+func unseen(v *visit, sheet *atlas.TaxonSheet) (*answer, error) {
+	f := v.frame("", "")
+	f.Title = f.fullName(&sheet.TaxonHead)
+	f.Section = "especes"
+	f.Description = f.T("portal.unseen.description", f.Title, v.meta.Territory)
+	own := *sheet
+	own.Statuses = distinctStatuses(sheet.Statuses)
+	return &answer{page: unseenPage(f, &speciesView{TaxonSheet: &own, Precision: f.precision(sheet)})}, nil
+}
+
+// fullName is a taxon's names as a title: both, when it has two.
+func (f *frame) fullName(t *atlas.TaxonHead) string {
+	if f.HasName(t) {
+		return f.Name(t) + " (" + t.ScientificName + ")"
+	}
+	return f.Name(t)
 }
 
 // newSpecies prepares what the sheet shows beyond what the atlas stored.

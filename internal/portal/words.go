@@ -125,6 +125,8 @@ func (f *frame) class(l *classLine) string {
 // swatch is the legend's mark of less precise areas of a kind.
 func swatch(k geo.Kind) string {
 	switch {
+	case k.Mesh() > 10:
+		return "k50"
 	case k.Mesh() > 0:
 		return "k10"
 	case k == geo.Commune:
@@ -570,27 +572,10 @@ func (f *frame) precisionRows() [][3]string {
 // levelShown says in which areas a sensitive level, 1 to 3, is shown: the first of its kinds
 // that holds the place. A snapshot that does not tell gets a sentence true of all policies.
 func (f *frame) levelShown(level int) string {
-	var words []string
-	if level <= len(f.Meta.Levels) {
-		for _, name := range f.Meta.Levels[level-1] {
-			k, ok := geo.ParseKind(name)
-			if !ok {
-				continue
-			}
-			w := f.T("portal.legend.kind." + name)
-			if len(words) == 0 && k == f.Meta.Mesh {
-				w = f.T("portal.about.level.alone", w)
-			}
-			words = append(words, w)
-		}
-	}
-	switch len(words) {
-	case 0:
+	if level > len(f.Meta.Levels) || len(f.Meta.Levels[level-1]) == 0 {
 		return f.T("portal.about.level.untold")
-	case 1:
-		return words[0]
 	}
-	return f.T("portal.about.level.wider", words[0], strings.Join(words[1:], ", "))
+	return f.kindsShown(f.Meta.Levels[level-1])
 }
 
 // organisation is an organisation's name, in words where none is known.

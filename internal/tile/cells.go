@@ -42,11 +42,12 @@ type zone struct {
 // places are all that is drawn of one subject, whatever the tile.
 type places struct {
 	cells    []cell
+	searched []cell // where the taxon was not seen though its group was
 	zones    []zone
 	richness bool
 }
 
-func (p *places) size() int { return 160*cap(p.cells) + 120*len(p.zones) + 64 }
+func (p *places) size() int { return 160*(cap(p.cells)+cap(p.searched)) + 120*len(p.zones) + 64 }
 
 // placesOf reads and prepares the places of a subject, remembered for a while.
 func (s *server) placesOf(ctx context.Context, a *atlas.Atlas, what subject) (*places, error) {
@@ -69,6 +70,16 @@ func (s *server) placesOf(ctx context.Context, a *atlas.Atlas, what subject) (*p
 		}
 		p.zones = append(p.zones, zone{shape: sh, kind: r.Area.Kind().String(), code: r.Area.Code(), name: r.Name,
 			n: r.N, first: r.First, last: r.Last, reasons: int(r.Reasons)})
+	}
+	if !p.richness {
+		searched, err := a.Searched(ctx, what.taxon, what.from, what.to)
+		if err != nil {
+			return nil, err
+		}
+		p.searched = make([]cell, 0, len(searched))
+		for _, key := range searched {
+			p.searched = append(p.searched, s.cellOf(atlas.AreaCount{Area: key}))
+		}
 	}
 	s.subjects.put(what, p, p.size())
 	return p, nil
@@ -139,9 +150,10 @@ var (
 	cellKeys     = []string{"code", "n", "first", "last"}
 	richnessKeys = []string{"code", "n", "taxa"}
 	zoneKeys     = []string{"kind", "code", "name", "n", "first", "last", "reasons"}
+	searchedKeys = []string{"code"}
 )
 
-// encode returns the tile of the places: layers "mailles" and "zones".
+// encode returns the tile of the places: layers "mailles", "cherchees" and "zones".
 func (p *places) encode(g grid) []byte {
 	keys := cellKeys
 	if p.richness {
@@ -149,19 +161,11 @@ func (p *places) encode(g grid) []byte {
 	}
 	cells, zones := newLayer("mailles", keys...), newLayer("zones", zoneKeys...)
 	cells.room(len(p.cells))
-	var ring [4]vertex
 	for i := range p.cells {
 		c := &p.cells[i]
-		if !g.meets(c.min, c.max) {
+		if !cells.square(&g, c) {
 			continue
 		}
-		for k, w := range c.corners {
-			ring[k] = g.place(w)
-		}
-		if area(ring[:]) == 0 {
-			continue // smaller than a unit: only far below the zooms a map shows
-		}
-		cells.ring(ring[:])
 		cells.ownText(0, c.code)
 		cells.number(1, c.n)
 		if p.richness {
@@ -171,6 +175,13 @@ func (p *places) encode(g grid) []byte {
 			cells.number(3, c.last)
 		}
 		cells.end(polygonShape)
+	}
+	searched := newLayer("cherchees", searchedKeys...)
+	for i := range p.searched {
+		if c := &p.searched[i]; searched.square(&g, c) {
+			searched.ownText(0, c.code)
+			searched.end(polygonShape)
+		}
 	}
 	for i := range p.zones {
 		z := &p.zones[i]
@@ -184,5 +195,22 @@ func (p *places) encode(g grid) []byte {
 		zones.number(6, z.reasons)
 		zones.end(polygonShape)
 	}
-	return zones.appendTo(cells.appendTo(nil))
+	return zones.appendTo(searched.appendTo(cells.appendTo(nil)))
+}
+
+// square draws a cell, unless the tile does not meet it or would have it smaller than a unit: only
+// far below the zooms a map shows.
+func (l *layer) square(g *grid, c *cell) bool {
+	if !g.meets(c.min, c.max) {
+		return false
+	}
+	var ring [4]vertex
+	for k, w := range c.corners {
+		ring[k] = g.place(w)
+	}
+	if area(ring[:]) == 0 {
+		return false
+	}
+	l.ring(ring[:])
+	return true
 }

@@ -4,7 +4,7 @@
 // It decides how places are cut and simplified for the screen, never what may be shown: it
 // reads the atlas and nothing else. Cells are drawn exactly; outlines within a pixel.
 //
-//	GET /tuiles/{z}/{x}/{y}.mvt?taxon=CD_REF&de=YEAR&a=YEAR   layers mailles, zones
+//	GET /tuiles/{z}/{x}/{y}.mvt?taxon=CD_REF&de=YEAR&a=YEAR   layers mailles, cherchees, zones
 //	GET /tuiles/richesse/{z}/{x}/{y}.mvt                      layer mailles (n, taxa)
 //	GET /tuiles/fond/{z}/{x}/{y}.mvt                          layers mer, cote, region, departements, communes, labels
 //
@@ -38,7 +38,7 @@ import (
 const maxZoom = 12
 
 // edition changes when the same snapshot gives other bytes, so that old ETags die.
-const edition = "1"
+const edition = "2"
 
 // Memory kept for speed, in bytes: a visitor's screen is a dozen tiles of one subject, of
 // which 10 MB hold some hundred of each. What left is made again in a few milliseconds.

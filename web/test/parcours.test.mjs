@@ -21,7 +21,7 @@ const wide = { width: 1280, height: 900 }, phone = { width: 390, height: 844 };
 const lizard = { typed: "lezard oc", name: "Lézard ocellé", sci: "Timon lepidus" };
 const slow = 60_000; // software WebGL on a busy machine
 
-let demo, browser, commune, taxon;
+let demo, browser, commune, taxon, unseen;
 
 before(async () => {
   if (!browserPath) {
@@ -39,6 +39,8 @@ before(async () => {
   taxon = found.items.find((h) => h.scientific_name === lizard.sci).cd_ref;
   const areas = await (await fetch(`${demo.url}/api/v1/taxa/${taxon}/areas?kind=commune&limit=1`)).json();
   commune = areas.items[0].code;
+  const sensitive = await (await fetch(`${demo.url}/api/v1/taxa?status=sensitive&limit=500`)).json();
+  unseen = sensitive.items.find((t) => t.observations === 0).cd_ref; // named by a list, nothing published
 });
 after(async () => {
   await browser?.close();
@@ -201,7 +203,8 @@ describe("the atlas in a browser", { skip: browserPath ? false : "Chromium is no
   }));
 
   const pages = () => [["accueil", "/"], ["recherche", `/recherche?q=${lizard.typed}`], ["espece", `/espece/${taxon}`], ["commune", `/commune/${commune}`],
-    ["especes", "/especes"], ["communes", "/communes"], ["groupe", "/groupe/oiseaux"], ["a-propos", "/a-propos"], ["en", "/en/"], ["en-espece", `/en/espece/${taxon}`], ["api", "/api/v1"]];
+    ["especes", "/especes"], ["communes", "/communes"], ["groupe", "/groupe/oiseaux"], ["a-propos", "/a-propos"], ["qui-voit-quoi", "/qui-voit-quoi"], ["en-qui-voit-quoi", "/en/qui-voit-quoi"], ["rien-de-publie", `/espece/${unseen}`],
+    ["sensibles", "/especes?statut=sensible"], ["en", "/en/"], ["en-espece", `/en/espece/${taxon}`], ["api", "/api/v1"]];
   for (const [size, viewport] of [["1280", wide], ["390", phone]]) {
     for (const colorScheme of ["light", "dark"]) {
       test(`every page at ${size} pixels, ${colorScheme}`, { timeout: 400_000 }, async (t) => {

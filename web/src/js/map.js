@@ -70,7 +70,7 @@ export async function liveMap(holder) {
     holder.classList.remove("alive");
     throw e;
   }
-  map.setMissingStyleImageResolver(() => putPatterns(map, palette(holder).veil));
+  map.setMissingStyleImageResolver(() => putPatterns(map, palette(holder)));
   map.on("error", (e) => console.warn("map:", e.error?.message));
   map.on("webglcontextlost", () => holder.classList.remove("on"));
   map.on("webglcontextrestored", () => holder.classList.add("on"));
@@ -94,7 +94,7 @@ export async function liveMap(holder) {
 function recolour(holder, map, o) {
   const again = () => {
     const c = palette(holder);
-    if (map.hasImage("hatch")) putPatterns(map, c.veil);
+    if (map.hasImage("hatch")) putPatterns(map, c);
     map.setStyle(style(o, c), { diff: true });
   };
   night.addEventListener("change", again);
@@ -150,7 +150,7 @@ function choosing(holder, canvas, map, o) {
   const panel = panelOf(holder, o);
   const tip = el("p", { class: "map-tip", hidden: true, "aria-hidden": "true" });
   canvas.append(tip);
-  const layers = ["cell", "zone-square", "zone-commune", "zone-wide"];
+  const layers = ["cell", "zone-square", "zone-large", "zone-commune", "zone-wide"];
   let over = [], chosen = [], where = null;
 
   /** at lists the places under a pixel, the cell first, each once. */
@@ -171,7 +171,7 @@ function choosing(holder, canvas, map, o) {
     chosen = places.slice(0, 1);
     flag(chosen, "chosen", true);
     if (places.length) panel.show(places);
-    else panel.nothing();
+    else panel.nothing(map.getLayer("searched") && map.queryRenderedFeatures(point, { layers: ["searched"] }).length > 0);
   };
   const leave = () => {
     flag(chosen, "chosen", false);

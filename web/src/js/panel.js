@@ -67,7 +67,7 @@ async function communesOf(p, meshKind, signal) {
 
 const wide = matchMedia("(min-width: 64rem)");
 
-/** panelOf returns the panel of a map, made when the page has none: { show(places), nothing(), clear() }. */
+/** panelOf returns the panel of a map, made when the page has none: { show(places), nothing(searched), clear() }. */
 export function panelOf(holder, o) {
   const section = holder.closest("section, article, main") ?? document.body;
   let panel = section.querySelector(".map-panel");
@@ -100,7 +100,7 @@ export function panelOf(holder, o) {
         if (list) blocks[0].querySelector(".more").before(list);
       }, (e) => { if (e.name !== "AbortError") console.warn("communes:", e.message); });
     },
-    nothing() { going?.abort(); panel.replaceChildren(el("div", { class: "pop" }, el("p", {}, t("web.map.nothing")))); },
+    nothing(searched) { going?.abort(); panel.replaceChildren(el("div", { class: "pop" }, el("p", {}, t(searched ? "web.map.searched" : "web.map.nothing")))); },
     clear() { going?.abort(); panel.replaceChildren(...before); },
   };
 }

@@ -1,4 +1,4 @@
-// The two textures of less precise areas, drawn at twice the size for sharp screens.
+// The textures of less precise areas, and of cells searched in vain, drawn at twice the size for sharp screens.
 
 const ratio = 2;
 
@@ -20,6 +20,12 @@ const hatch = (g, s) => {
   g.stroke();
 };
 
+/** faint: the same, for what is much larger. */
+const faint = (g, s) => {
+  g.globalAlpha = 0.45;
+  hatch(g, s);
+};
+
 /** dots: staggered, for communes. */
 const dots = (g, s) => {
   for (const [x, y] of [[s / 4, s / 4], [(3 * s) / 4, (3 * s) / 4]]) {
@@ -29,9 +35,15 @@ const dots = (g, s) => {
   }
 };
 
-/** putPatterns adds or redraws the textures of a map in the colour of the veil. */
-export function putPatterns(map, colour) {
-  for (const [name, size, draw] of [["hatch", 6, hatch], ["dots", 5, dots]]) {
+/** ruled: level lines, for cells where the taxon was searched and not seen. */
+const ruled = (g, s) => {
+  g.globalAlpha = 0.6;
+  g.fillRect(0, s / 2, s, 0.8);
+};
+
+/** putPatterns adds or redraws the textures of a map, in the colours of its palette. */
+export function putPatterns(map, c) {
+  for (const [name, size, draw, colour] of [["hatch", 6, hatch, c.veil], ["sparse", 12, faint, c.veil], ["dots", 5, dots, c.veil], ["ruled", 6, ruled, c["ink-3"]]]) {
     const image = drawn(size, colour, draw);
     if (map.hasImage(name)) map.updateImage(name, image);
     else map.addImage(name, image, { pixelRatio: ratio });

@@ -38,7 +38,7 @@ function label(hit, query) {
 }
 
 function kind(hit) {
-  if (hit.kind === "taxon") return count("web.obs", hit.observations);
+  if (hit.kind === "taxon") return hit.observations ? count("web.obs", hit.observations) : t("web.unseen");
   const k = t(`web.kind.${hit.kind}`);
   return hit.parent ? `${k}, ${hit.parent}` : k;
 }

@@ -56,12 +56,13 @@ export function style(o, c) {
     sources.background = { type: "raster", tiles: [o.background], tileSize: 256 };
     layers.push({ id: "background", type: "raster", source: "background", paint: { "raster-fade-duration": 0 } });
   }
-  layers.push(...zonesUnder(c), ...cells(o, c), ...lines(o, c), ...zonesOver(c), ...chosen(c), ...labels(o, c, font));
+  layers.push(...searched(o), ...zonesUnder(c), ...cells(o, c), ...lines(o, c), ...zonesOver(c), ...chosen(c), ...labels(o, c, font));
   return { version: 8, sources, layers, transition: { duration: 0 } };
 }
 
 const zones = (kinds) => ["in", ["get", "kind"], ["literal", kinds]];
-const squares = ["cell1", "cell2", "cell5", "cell10", "cell20", "cell50"];
+const squares = ["cell1", "cell2", "cell5", "cell10"];
+const large = ["cell20", "cell50"];
 const wide = ["department", "region"];
 
 /**
@@ -78,11 +79,18 @@ function waterlines(c) {
   ]);
 }
 
-/** zonesUnder fills the less precise areas, under the cells. */
+/** searched rules the cells where a taxon was not seen though its group was, below all else. */
+function searched(o) {
+  return o.kind === "taxon" ? [{ id: "searched", type: "fill", source: "cells", "source-layer": "cherchees", paint: { "fill-pattern": "ruled" } }] : [];
+}
+
+/** zonesUnder fills the less precise areas, under the cells: a light ground and a texture, the largest first. */
 function zonesUnder(c) {
   const base = { type: "fill", source: "cells", "source-layer": "zones" };
   return [
-    { ...base, id: "zone-wide", filter: zones(wide), paint: { "fill-color": c.veil, "fill-opacity": 0.05 } },
+    { ...base, id: "zone-ground", paint: { "fill-color": c.veil, "fill-opacity": 0.06, "fill-antialias": false } },
+    { ...base, id: "zone-wide", filter: zones(wide), paint: { "fill-pattern": "sparse" } },
+    { ...base, id: "zone-large", filter: zones(large), paint: { "fill-pattern": "sparse" } },
     { ...base, id: "zone-square", filter: zones(squares), paint: { "fill-pattern": "hatch" } },
     { ...base, id: "zone-commune", filter: zones(["commune"]), paint: { "fill-pattern": "dots" } },
   ];
@@ -128,7 +136,7 @@ function zonesOver(c) {
   return [
     { ...base, id: "zone-wide-line", filter: zones(wide), paint: { "line-color": c.veil, "line-width": byZoom(7, 0.7, 11, 1.3), "line-gap-width": byZoom(7, 1.2, 11, 2.4), "line-opacity": 0.75 } },
     { ...base, id: "zone-commune-line", filter: zones(["commune"]), paint: { "line-color": c.veil, "line-width": thin, "line-dasharray": [4, 2.5], "line-opacity": byZoom(8, 0.7, 10, 1) } },
-    { ...base, id: "zone-square-line", filter: zones(squares), paint: { "line-color": c.veil, "line-width": thin, "line-opacity": byZoom(8, 0.85, 10, 1) } },
+    { ...base, id: "zone-square-line", filter: zones([...squares, ...large]), paint: { "line-color": c.veil, "line-width": thin, "line-opacity": byZoom(8, 0.85, 10, 1) } },
   ];
 }
 
