@@ -50,24 +50,27 @@ type root struct {
 	Database string `name:"database" placeholder:"URL" help:"${cli_flag_database}"`
 	Progress string `name:"progress" placeholder:"auto|none|json" help:"${cli_flag_progress}"`
 
-	Init      initCmd      `cmd:"" help:"${cli_init}"`
-	Reference referenceCmd `cmd:"" help:"${cli_reference}"`
-	Taxon     taxonCmd     `cmd:"" help:"${cli_taxon}"`
-	Import    importCmd    `cmd:"" help:"${cli_import}"`
-	Doctor    doctorCmd    `cmd:"" help:"${cli_doctor}"`
-	Rejects   rejectsCmd   `cmd:"" help:"${cli_rejects}"`
-	Consent   consentCmd   `cmd:"" help:"${cli_consent}"`
-	History   historyCmd   `cmd:"" help:"${cli_history}"`
-	Twins     twinsCmd     `cmd:"" help:"${cli_twins}"`
-	Checks    checksCmd    `cmd:"" help:"${cli_checks}"`
-	Vault     vaultCmd     `cmd:"" help:"${cli_vault}"`
-	Export    exportCmd    `cmd:"" help:"${cli_export}"`
-	Source    sourceCmd    `cmd:"" help:"${cli_source}"`
-	Status    statusCmd    `cmd:"" help:"${cli_status}"`
-	Publish   publishCmd   `cmd:"" help:"${cli_publish}"`
-	Serve     serveCmd     `cmd:"" help:"${cli_serve}"`
-	Demo      demoCmd      `cmd:"" help:"${cli_demo}"`
-	Version   versionCmd   `cmd:"" help:"${cli_version}"`
+	Init        initCmd        `cmd:"" help:"${cli_init}"`
+	Reference   referenceCmd   `cmd:"" help:"${cli_reference}"`
+	Taxon       taxonCmd       `cmd:"" help:"${cli_taxon}"`
+	Import      importCmd      `cmd:"" help:"${cli_import}"`
+	Doctor      doctorCmd      `cmd:"" help:"${cli_doctor}"`
+	Rejects     rejectsCmd     `cmd:"" help:"${cli_rejects}"`
+	Consent     consentCmd     `cmd:"" help:"${cli_consent}"`
+	Sensitivity sensitivityCmd `cmd:"" help:"${cli_sensitivity}"`
+	History     historyCmd     `cmd:"" help:"${cli_history}"`
+	Twins       twinsCmd       `cmd:"" help:"${cli_twins}"`
+	Checks      checksCmd      `cmd:"" help:"${cli_checks}"`
+	Vault       vaultCmd       `cmd:"" help:"${cli_vault}"`
+	Export      exportCmd      `cmd:"" help:"${cli_export}"`
+	Source      sourceCmd      `cmd:"" help:"${cli_source}"`
+	Status      statusCmd      `cmd:"" help:"${cli_status}"`
+	Policy      policyCmd      `cmd:"" help:"${cli_policy}"`
+	Audit       auditCmd       `cmd:"" help:"${cli_audit}"`
+	Publish     publishCmd     `cmd:"" help:"${cli_publish}"`
+	Serve       serveCmd       `cmd:"" help:"${cli_serve}"`
+	Demo        demoCmd        `cmd:"" help:"${cli_demo}"`
+	Version     versionCmd     `cmd:"" help:"${cli_version}"`
 }
 
 // env is what a command runs with.

@@ -98,7 +98,11 @@ func knownFormat(name string) error {
 }
 
 func importSettings(e *env, s *settings) ingest.Settings {
-	return ingest.Settings{Today: today(), Log: e.log, CRS: geo.CRS(s.Import.Projection), Share: s.Import.Share, Far: 1000 * s.Import.FarKM}
+	set := ingest.Settings{Today: today(), Log: e.log, CRS: geo.CRS(s.Import.Projection), Share: s.Import.Share, Far: 1000 * s.Import.FarKM}
+	if p, err := s.policy(set.Today); err == nil { // settings whose policy is wrong were refused
+		set.Policy = &p
+	}
+	return set
 }
 
 // printReport says what became of a file in a few lines.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -13,6 +14,7 @@ import (
 // publishCmd builds the public atlas.
 type publishCmd struct {
 	Rollback bool `name:"rollback" help:"${cli_publish_rollback}"`
+	Batch    bool `name:"batch" help:"${cli_publish_batch}"`
 	JSON     bool `name:"json" help:"${cli_flag_json}"`
 	Quiet    bool `name:"quiet" short:"q" help:"${cli_flag_quiet}"`
 }
@@ -37,9 +39,12 @@ func (c *publishCmd) Run(e *env) error {
 	return withInstance(e, func(s *settings, db *vault.DB) error {
 		p := newProgress(e, c.Quiet || c.JSON)
 		defer p.finish()
-		res, err := publishNow(e.ctx, e, s, db, p)
+		res, err := publishAsked(e.ctx, e, s, db, p, c.Batch)
 		p.finish()
 		if err != nil {
+			if c.JSON && res.Proof != nil && len(res.Proof.Leaks) > 0 {
+				return cmp.Or(e.json(res.Proof), err)
+			}
 			return err
 		}
 		if c.JSON {
@@ -52,6 +57,11 @@ func (c *publishCmd) Run(e *env) error {
 
 // publishNow classes what references changed, then publishes.
 func publishNow(ctx context.Context, e *env, s *settings, db *vault.DB, p *progress) (publish.Result, error) {
+	return publishAsked(ctx, e, s, db, p, false)
+}
+
+// publishAsked is publishNow, with a batch of blurred observations when one is asked for.
+func publishAsked(ctx context.Context, e *env, s *settings, db *vault.DB, p *progress, batch bool) (publish.Result, error) {
 	if err := classAgain(e, s, db, p); err != nil {
 		return publish.Result{}, err
 	}
@@ -60,18 +70,20 @@ func publishNow(ctx context.Context, e *env, s *settings, db *vault.DB, p *progr
 		return publish.Result{}, err
 	}
 	return publish.Run(ctx, db, publish.Options{
-		Dir: atlasDir(e.dir), Meta: s.meta(), Policy: policy, Keep: s.Publish.Keep,
+		Dir: atlasDir(e.dir), Meta: s.meta(), Policy: policy, Keep: s.Publish.Keep, Batch: batch,
 		Progress: p.update, Log: e.log,
 	})
 }
 
-// classAgain recomputes classes when a reference changed since the last time.
+// classAgain recomputes classes when a reference, a decision, the policy or the year changed since
+// the last time.
 func classAgain(e *env, s *settings, db *vault.DB, p *progress) error {
-	current, classed, err := db.Generation(e.ctx)
-	if err != nil || current == classed {
+	set := importSettings(e, s)
+	stale, err := ingest.Stale(e.ctx, db, set)
+	if err != nil || !stale {
 		return err
 	}
-	_, err = ingest.Reclass(e.ctx, db, importSettings(e, s), func(pr ingest.Progress) {
+	_, err = ingest.Reclass(e.ctx, db, set, func(pr ingest.Progress) {
 		p.update("publish.step.reclass", int64(pr.Rows), 0)
 	})
 	return err
@@ -81,6 +93,17 @@ func printPublished(e *env, r publish.Result) {
 	e.say("publish.done", r.ID, r.Published, r.Taxa, r.Seconds)
 	if r.Blurred > 0 {
 		e.say("publish.blurred", r.Blurred)
+	}
+	if b := r.Batch; b != nil {
+		if b.Taken {
+			e.say("publish.batch."+b.Reason, b.Changed)
+		}
+		if b.Waiting > 0 {
+			e.say("publish.batch.waiting", b.Waiting, b.Since)
+		}
+		if b.Gone > 0 {
+			e.say("publish.batch.gone", b.Gone)
+		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.Withheld)) {
 		e.say("publish.withheld", r.Withheld[k], e.t("withheld."+k))

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/csv"
 	"os"
 	"slices"
@@ -101,7 +102,7 @@ func writeDiff(path string, d *ingest.TaxrefDiff) error {
 	at := func(list []ingest.TaxonAt) []string {
 		cells := make([]string, 4)
 		for i, t := range list {
-			for j, v := range []string{strconv.Itoa(int(t.CdRef)), t.Name, string(t.Rank), strconv.Itoa(t.Level)} {
+			for j, v := range []string{strconv.Itoa(int(t.CdRef)), t.Name, string(t.Rank), cmp.Or(t.Level, "0")} {
 				if i > 0 {
 					cells[j] += " | "
 				}

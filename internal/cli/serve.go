@@ -16,20 +16,47 @@ import (
 	"garrigue/internal/atlas"
 	"garrigue/internal/demo"
 	"garrigue/internal/fault"
+	"garrigue/internal/i18n"
 	"garrigue/internal/portal"
 	"garrigue/internal/tile"
 )
 
 // serveCmd serves the public atlas.
 type serveCmd struct {
-	Addr string `name:"addr" placeholder:"HOST:PORT" help:"${cli_serve_addr}"`
+	Addr        string   `name:"addr" placeholder:"HOST:PORT" help:"${cli_serve_addr}"`
+	Only        string   `name:"only" placeholder:"atlas" help:"${cli_serve_only}"`
+	Languages   []string `name:"languages" placeholder:"fr,en" help:"${cli_serve_languages}"`
+	Background  string   `name:"background" placeholder:"URL" help:"${cli_serve_background}"`
+	Attribution string   `name:"attribution" help:"${cli_serve_attribution}"`
 }
 
-// Run serves until interrupted. It opens the atlas folder and nothing else of the instance.
+// Run serves until interrupted. Of the instance it reads the settings, once, and opens the atlas
+// folder. With --only atlas it does not even read the settings, which may name the vault's database
+// and its sources: what is served is said by the snapshot and by the flags alone, so that a replica
+// needs nothing but a copy of the folder, and whoever takes over the process finds nothing else open.
 func (c *serveCmd) Run(e *env) error {
-	s, err := loadSettings(e.dir)
-	if err != nil {
-		return err
+	s := &settings{}
+	switch c.Only {
+	case "":
+		var err error
+		if s, err = loadSettings(e.dir); err != nil {
+			return err
+		}
+	case "atlas":
+		s.Serve.Addr, s.Languages.Shown = defaultAddr, defaultLanguages()
+	default:
+		return usageError{fault.Say(fault.Invalid, "serve.only", c.Only)}
+	}
+	for _, l := range c.Languages {
+		if _, ok := i18n.Parse(l); !ok {
+			return usageError{fault.Say(fault.Invalid, "serve.language", l)}
+		}
+	}
+	if len(c.Languages) > 0 {
+		s.Languages.Shown = c.Languages
+	}
+	if c.Background != "" {
+		s.Map.BackgroundURL, s.Map.BackgroundAttribution = c.Background, c.Attribution
 	}
 	return serve(e, s, firstOf(c.Addr, s.Serve.Addr))
 }

@@ -12,7 +12,6 @@ import (
 
 	"garrigue/internal/atlas"
 	"garrigue/internal/civil"
-	"garrigue/internal/disclosure"
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
 	"garrigue/internal/i18n"
@@ -43,10 +42,7 @@ type settings struct {
 		Share      float64 `toml:"share"`  // of a shape its commune must hold
 		FarKM      float64 `toml:"far_km"` // from the commune stated, before a record waits
 	} `toml:"import"`
-	Policy struct {
-		Version string              `toml:"version"`
-		Levels  map[string][]string `toml:"levels"`
-	} `toml:"policy"`
+	Policy  policySection `toml:"policy"`
 	Publish struct {
 		Keep int `toml:"keep"`
 	} `toml:"publish"`
@@ -66,6 +62,11 @@ type settings struct {
 	sourceFault error
 	Fictional   bool `toml:"fictional"`
 }
+
+// defaultAddr is where the atlas is served when nothing says otherwise.
+const defaultAddr = "127.0.0.1:8080"
+
+func defaultLanguages() []string { return []string{"fr", "en"} }
 
 // paths of an instance.
 func vaultPath(dir string) string { return filepath.Join(dir, "vault.sqlite") }
@@ -136,46 +137,24 @@ func (s *settings) check(path string) error {
 		return bad("publish.keep", s.Publish.Keep)
 	}
 	if s.Serve.Addr == "" {
-		s.Serve.Addr = "127.0.0.1:8080"
+		s.Serve.Addr = defaultAddr
 	}
 	if len(s.Languages.Shown) == 0 {
-		s.Languages.Shown = []string{"fr", "en"}
+		s.Languages.Shown = defaultLanguages()
 	}
 	for _, l := range s.Languages.Shown {
 		if _, ok := i18n.Parse(l); !ok {
 			return bad("languages.shown", l)
 		}
 	}
+	if err := s.readPolicies(filepath.Dir(path)); err != nil {
+		return err
+	}
 	if _, err := s.policy(civil.NoDate); err != nil {
 		return err
 	}
 	s.resolveSources(filepath.Dir(path))
 	return nil
-}
-
-// policy turns the [policy] section into the rule in force on a day.
-func (s *settings) policy(today civil.Date) (disclosure.Policy, error) {
-	p := disclosure.SINP()
-	p.Mesh = geo.CellKind(s.Map.MeshKM)
-	p.Today = today
-	if s.Policy.Version != "" {
-		p.Version = s.Policy.Version
-	}
-	for level, kinds := range s.Policy.Levels {
-		if len(level) != 1 || level[0] < '1' || level[0] > '4' {
-			return p, fault.Say(fault.Invalid, "settings.value", settingsFile, "policy.levels", level)
-		}
-		var list []geo.Kind
-		for _, name := range kinds {
-			k, ok := geo.ParseKind(name)
-			if !ok {
-				return p, fault.Say(fault.Invalid, "settings.value", settingsFile, "policy.levels."+level, name)
-			}
-			list = append(list, k)
-		}
-		p.Levels[level[0]-'0'] = list
-	}
-	return p, nil
 }
 
 // meta is what the settings say of the atlas itself.

@@ -114,7 +114,7 @@ func (c *taxonSettleCmd) Run(e *env) error {
 			fmt.Fprintln(e.sys.Stderr, e.t("taxon.applied_later"))
 		}
 		if !wait {
-			if changed, err = ingest.Rename(e.ctx, db, ingest.Settings{Log: e.log, Today: today()}); err != nil {
+			if changed, err = ingest.Rename(e.ctx, db, importSettings(e, s)); err != nil {
 				return err
 			}
 		}
