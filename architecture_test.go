@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -28,13 +29,68 @@ func TestImportTable(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPublicCannotReachVault: nothing that answers the public can call, through whatever
+// packages, what reads exact observations. Asked of the imports of this module, and of the toolchain's
+// own list of all that is linked in; both must see what is there, or they would allow anything.
+func TestPublicCannotReachVault(t *testing.T) {
+	real := realImports(t)
 	for _, pkg := range []string{"portal", "tile", "api", "atlas"} {
-		for _, imp := range real[pkg] {
-			if imp == "vault" {
-				t.Errorf("%s imports vault: nothing exact may be within reach of what the public sees", pkg)
+		if _, ok := real[pkg]; !ok {
+			t.Fatalf("no package %s", pkg)
+		}
+		for _, private := range []string{"vault", "ingest", "publish", "exchange"} {
+			if way := reach(real, pkg, private); way != nil {
+				t.Errorf("%s reaches %s: %s", pkg, private, strings.Join(way, " → "))
+			}
+		}
+		deps := linked(t, "garrigue/internal/"+pkg)
+		if slices.Contains(deps, "garrigue/internal/vault") || !slices.Contains(deps, "garrigue/internal/fault") {
+			t.Errorf("linked into %s: %v", pkg, deps)
+		}
+	}
+	if !slices.Contains(linked(t, "garrigue/internal/publish"), "garrigue/internal/vault") || reach(real, "cli", "vault") == nil {
+		t.Error("what does reach the vault is not seen")
+	}
+	// An edge far below, that no line about the portal itself would show.
+	real["organisation"] = append(real["organisation"], "exchange")
+	if way := reach(real, "portal", "vault"); !slices.Equal(way, []string{"portal", "organisation", "exchange", "vault"}) {
+		t.Errorf("a way through two packages is seen as %v", way)
+	}
+}
+
+// reach returns a way from a package to another along imports, nil when there is none.
+func reach(imports map[string][]string, from, to string) []string {
+	before, queue := map[string]string{from: ""}, []string{from}
+	for len(queue) > 0 {
+		p := queue[0]
+		queue = queue[1:]
+		if p == to {
+			var way []string
+			for ; p != ""; p = before[p] {
+				way = append([]string{p}, way...)
+			}
+			return way
+		}
+		for _, q := range imports[p] {
+			if _, seen := before[q]; !seen {
+				before[q] = p
+				queue = append(queue, q)
 			}
 		}
 	}
+	return nil
+}
+
+// linked lists every package that is compiled into one.
+func linked(t *testing.T, pkg string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", pkg).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(out))
 }
 
 // readTable reads the rows "| level | package | … | imports |" of the document.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests use and this machine lacks, on Debian or Ubuntu as root: Chromium
-# for the browser tests, 7-Zip, GDAL and SQLite for archives and GeoPackages, PostgreSQL with
+# for the browser tests, 7-Zip, GDAL and SQLite for archives and GeoPackages, strace, PostgreSQL with
 # PostGIS. Says nothing and does nothing when all is there. Elsewhere it only says what is
 # missing: tests that need an absent tool say so themselves.
 set -eu
@@ -14,6 +14,7 @@ command -v 7zz >/dev/null 2>&1 || need 7z p7zip-full
 need ogrinfo gdal-bin
 need sqlite3 sqlite3
 need flock util-linux
+need strace strace
 
 # PostgreSQL 15 or newer with PostGIS 3, for tests that start a server of their own. Its package
 # would also start one: that is not wanted here.
