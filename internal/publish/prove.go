@@ -104,17 +104,19 @@ func (m *prover) upcoming(id int64) *fate {
 func (m *prover) trace(id int64) { m.traced = append(m.traced, id) }
 
 // retell decides on an observation once more, moved inside the area where it is shown, or taken
-// away when it is not shown, gives the second builder what comes out, and compares.
-func (r *run) retell(o *observation.Observation, own class, p *disclosure.Published, shown bool) {
+// away when it is not shown, gives the second builder what comes out, and compares. apart is false
+// for what comes out the same without being told again.
+func (r *run) retell(o *observation.Observation, own class, p *disclosure.Published, shown bool) (apart bool) {
 	m := &r.proof
 	f := m.upcoming(o.ID)
 	var q disclosure.Published
 	ok := false
+	apart = true
 	switch {
 	case f != nil && f.removed, f == nil && !shown:
 		m.Removed++
 	case f == nil && !p.Blurred && o.Grouping == "":
-		q, ok = *p, true
+		q, ok, apart = *p, true, false
 	default:
 		c := *o
 		c.Sensitivity, c.SensList = own.level, own.list
@@ -130,9 +132,10 @@ func (r *run) retell(o *observation.Observation, own class, p *disclosure.Publis
 	if ok != shown || ok && !same(p, &q) {
 		m.differs(p, shown, &q, ok)
 	}
-	if q, ok = r.moved.batch.pass(o, q, ok); ok {
+	if q, ok = r.moved.batch.pass(o, q, ok); ok && (apart || r.apart == nil) {
 		r.second.Add(&q)
 	}
+	return apart
 }
 
 func (m *prover) count(moved bool) {

@@ -88,7 +88,8 @@ type run struct {
 	grouped      *groups // levels of groupings, of the truth
 	truth, moved telling
 	builder      *atlas.Builder // of the truth
-	second       *atlas.Builder // of the moved one
+	second       *atlas.Builder // of the moved one; when apart is there, of what is told apart only
+	apart        *atlas.Builder // of the truth, what is told apart when moved; nil when second has all
 	tally        tally
 	sums         sums
 	proof        prover
@@ -115,6 +116,7 @@ func Run(ctx context.Context, db *vault.DB, o Options) (res Result, err error) {
 	}
 	defer unlock()
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	r := newRun(db, o)
 	if err := r.build(ctx, dir); err != nil {
 		return Result{Proof: r.result.Proof}, err
@@ -164,6 +166,9 @@ func Rollback(dir string) (string, error) {
 // observations must be published in less than 1 GiB.
 const memoryLimit = 700 << 20
 
+// gcPercent lets the collector rest while there is room: what is searched for is a million strings.
+const gcPercent = 300
+
 func round(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
 
 // tell passes progress on and times the steps.
@@ -191,8 +196,9 @@ func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
 		return err
 	}
 	r.tell("publish.step.again", 0, 0)
-	same := r.builder.Equal(r.second)
-	r.second = nil
+	// What is not told apart went to both: the two snapshots are equal when the rest is.
+	same := r.apart.Equal(r.second)
+	r.apart, r.second = nil, nil
 	traces := r.gather(ctx)
 	defer traces.stop()
 	if err := r.builder.Finish(ctx, r.tell); err != nil {
@@ -260,10 +266,13 @@ func (r *run) read(ctx context.Context, path, second string) (err error) {
 	if r.builder, err = atlas.Create(path, r.Meta, r.refs); err != nil {
 		return err
 	}
-	if r.second = r.builder.Beside(); second != "" {
-		if r.second, err = atlas.Create(second, r.Meta, r.refs); err != nil {
-			return err
-		}
+	if second != "" {
+		r.second, err = atlas.Create(second, r.Meta, r.refs)
+	} else {
+		r.second, r.apart = r.builder.Beside(), r.builder.Beside()
+	}
+	if err != nil {
+		return err
 	}
 	for try := 0; ; try++ {
 		err := r.observations(ctx)
@@ -514,9 +523,12 @@ func (r *run) add(o *observation.Observation) error {
 	if ok && !twin {
 		r.lawful(o, own, &p)
 	}
-	r.retell(o, own, &p, ok && !twin)
+	apart := r.retell(o, own, &p, ok && !twin)
 	if p, ok = r.truth.batch.pass(o, p, ok && !twin); !ok {
 		return nil
+	}
+	if apart && r.apart != nil {
+		r.apart.Add(&p)
 	}
 	return r.count(&p)
 }
@@ -551,7 +563,12 @@ func (r *run) count(p *disclosure.Published) error {
 
 // afterAll counts what batches kept for the end.
 func (r *run) afterAll() error {
-	if err := r.truth.batch.finish(r.count); err != nil {
+	if err := r.truth.batch.finish(func(p *disclosure.Published) error {
+		if r.apart != nil {
+			r.apart.Add(p)
+		}
+		return r.count(p)
+	}); err != nil {
 		return err
 	}
 	return r.moved.batch.finish(func(p *disclosure.Published) error {
