@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -56,21 +57,33 @@ const (
 // needles is what is searched for. A window that begins something is in heads; what begins there
 // is then looked up whole, so that thousands of comments that begin alike cost no more than one.
 type needles struct {
-	coarse []uint64 // one bit for a hash of each head, few enough to stay beside the processor
-	filter []uint64 // the same, more finely
+	filter []uint64 // two bits of one word for each head
 	heads  table    // the first eight bytes, to a number of masks
 	masks  []uint32 // what a head may begin: words by their length, places
 	whole  table    // marks of whole things: words, pairs of coordinates
 	places [][2]float64
-	words  []word
-	known  map[string]bool // words
+	words  []span // of texts, which holds no pointers: there may be a million
+	texts  []byte
 	seen   map[string]bool // texts: most people and places come over and over
 	public func(lon, lat float64) bool
 }
 
+// word is a text that may not be told.
 type word struct {
 	text  string
 	trace uint8
+}
+
+// span is a word of needles.texts.
+type span struct {
+	at    uint32
+	n     uint8
+	trace uint8
+}
+
+func (n *needles) bytesOf(v uint32) []byte {
+	w := n.words[v]
+	return n.texts[w.at : w.at+uint32(w.n)]
 }
 
 // Bits of a mask above those of lengths, which are counted from windowBytes.
@@ -79,15 +92,18 @@ const (
 	bigPlace
 )
 
-// Bitmaps of 512 kB and 16 MB: nearly every window is settled by the first, which the
-// processor keeps near.
-const (
-	coarseBits = 22
-	filterBits = 27
-)
+// filterBits makes a bitmap of 2 MB, which the processor keeps near. Both bits of a head are in
+// one word: of a million heads, one window in a hundred passes by chance.
+const filterBits = 24
+
+// filterAt is the word and the bits of a head.
+func filterAt(key uint64) (word int, both uint64) {
+	h := key * golden
+	return int(h >> (64 - filterBits + 6)), 1<<(h>>34&63) | 1<<(h>>28&63)
+}
 
 func newNeedles() *needles {
-	return &needles{coarse: make([]uint64, 1<<coarseBits/64), filter: make([]uint64, 1<<filterBits/64), heads: newTable(), whole: newTable(), known: map[string]bool{}, seen: map[string]bool{},
+	return &needles{filter: make([]uint64, 1<<filterBits/64), heads: newTable(), whole: newTable(), seen: map[string]bool{},
 		public: func(float64, float64) bool { return false }}
 }
 
@@ -103,10 +119,8 @@ func (n *needles) head(key uint64, mask uint32) {
 		i = uint32(len(n.masks))
 		n.masks = append(n.masks, 0)
 		n.heads.put(key, i)
-		h := key * golden
-		c, f := h>>20&(1<<coarseBits-1), h>>(64-filterBits)
-		n.coarse[c>>6] |= 1 << (c & 63)
-		n.filter[f>>6] |= 1 << (f & 63)
+		at, both := filterAt(key)
+		n.filter[at] |= both
 	}
 	n.masks[i] |= mask
 }
@@ -224,14 +238,19 @@ func (n *needles) text(s string, trace uint8) {
 
 // word adds a text, unless it is a number or a date, which are everywhere.
 func (n *needles) word(t string, trace uint8) {
-	if len(t) < windowBytes || n.known[t] || len(t) < 12 && strings.Trim(t, "0123456789-/:.,+ ") == "" {
+	if len(t) < windowBytes || len(t) < 12 && strings.Trim(t, "0123456789-/:.,+ ") == "" {
 		return
 	}
-	n.known[t] = true
+	key, known := wordKey([]byte(t)), false
+	n.whole.each(key, func(v uint32) { known = known || int(v) < len(n.words) && string(n.bytesOf(v)) == t })
+	if known {
+		return
+	}
 	i := uint32(len(n.words))
-	n.words = append(n.words, word{t, trace})
+	n.words = append(n.words, span{uint32(len(n.texts)), uint8(len(t)), trace})
+	n.texts = append(n.texts, t...)
 	n.head(binary.LittleEndian.Uint64([]byte(t)), 1<<(len(t)-windowBytes))
-	n.whole.put(wordKey([]byte(t)), i)
+	n.whole.put(key, i)
 }
 
 // wordKey hashes a word (FNV-1a), as begins does byte after byte.
@@ -359,7 +378,7 @@ type finding word
 
 // scan searches what begins between two places of a text.
 func (n *needles) scan(b []byte, from, to int, hit func(finding)) {
-	coarse, filter := n.coarse, n.filter
+	filter := n.filter
 	numbers := numbers{n: n, b: b, hit: hit}
 	for i := max(from-nearBytes, 0); i < from; i++ { // a number may have begun before
 		if b[i]-'0' <= 9 {
@@ -369,12 +388,9 @@ func (n *needles) scan(b []byte, from, to int, hit func(finding)) {
 	i := from
 	for end := min(to, len(b)-windowBytes+1); i < end; i++ {
 		w := binary.LittleEndian.Uint64(b[i:])
-		h := w * golden
-		if c := h >> 20 & (1<<coarseBits - 1); coarse[c>>6]>>(c&63)&1 == 1 && w != 0 {
-			if f := h >> (64 - filterBits); filter[f>>6]>>(f&63)&1 == 1 {
-				if m, ok := n.heads.get(w); ok {
-					n.begins(b, i, w, n.masks[m], hit)
-				}
+		if at, both := filterAt(w); filter[at]&both == both && w != 0 {
+			if m, ok := n.heads.get(w); ok {
+				n.begins(b, i, w, n.masks[m], hit)
 			}
 		}
 		if byte(w)-'0' <= 9 && i >= numbers.past {
@@ -406,8 +422,8 @@ func (n *needles) begins(b []byte, i int, w uint64, mask uint32, hit func(findin
 		h = (h ^ uint64(b[i+k])) * wordPrime
 		if k+1 >= windowBytes && mask>>(k+1-windowBytes)&1 == 1 {
 			n.whole.each(h|1, func(v uint32) {
-				if int(v) < len(n.words) && n.words[v].text == string(b[i:i+k+1]) && !named(b, i+k+1) {
-					hit(finding(n.words[v]))
+				if int(v) < len(n.words) && bytes.Equal(n.bytesOf(v), b[i:i+k+1]) && !named(b, i+k+1) {
+					hit(finding{string(b[i : i+k+1]), n.words[v].trace})
 				}
 			})
 		}

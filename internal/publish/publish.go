@@ -378,9 +378,24 @@ type tally struct {
 // batchRows is how many observations pass from the reader to the counter at once.
 const batchRows = 1024
 
+// passing is an observation on its way from the reader to the counter.
+type passing struct {
+	o      observation.Observation
+	own    class // its level as it came
+	p      disclosure.Published
+	ok     bool
+	within [8]geo.AreaKey
+}
+
+func (x *passing) decide(r *run) {
+	x.own = classOf(&x.o)
+	r.level(&r.truth, &x.o)
+	x.p, x.ok = r.publish(x.within[:0], &x.o)
+}
+
 // observations reads the vault and counts what may be shown, as it is and with everything blurred
-// moved. Reading takes most of a core: deciding and counting go on beside it, in the order of
-// reading.
+// moved. Reading takes most of a core: deciding and counting go on beside it, one after the other, in
+// the order of reading.
 func (r *run) observations(ctx context.Context) error {
 	grant := disclosure.Grant{Who: "publish", Reason: "snapshot of the public atlas, policy " + strconv.Quote(r.Policy.Version)}
 	r.tell("publish.step.read", 0, 0)
@@ -390,14 +405,23 @@ func (r *run) observations(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	full, free := make(chan []observation.Observation, 2), make(chan []observation.Observation, 4)
+	full, decided, free := make(chan []passing, 2), make(chan []passing, 2), make(chan []passing, 6)
 	for range cap(free) {
-		free <- make([]observation.Observation, 0, batchRows)
+		free <- make([]passing, 0, batchRows)
 	}
+	go func() {
+		defer close(decided)
+		for batch := range full {
+			for i := range batch {
+				batch[i].decide(r)
+			}
+			decided <- batch
+		}
+	}()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for batch := range full {
+		for batch := range decided {
 			for i := range batch {
 				if err := r.add(&batch[i]); err != nil {
 					cancel(err)
@@ -413,7 +437,8 @@ func (r *run) observations(ctx context.Context) error {
 				return errMoved
 			}
 		}
-		if batch = append(batch, *o); len(batch) < batchRows {
+		batch = batch[:len(batch)+1]
+		if batch[len(batch)-1].o = *o; len(batch) < batchRows {
 			return nil
 		}
 		full <- batch
@@ -500,10 +525,9 @@ func (r *run) publish(into []geo.AreaKey, o *observation.Observation) (disclosur
 	return disclosure.PublishInto(into, o, &r.Policy, r.areas, disclosure.Public)
 }
 
-// add decides on one observation and counts it, then does so again with it moved.
-func (r *run) add(o *observation.Observation) error {
-	own := classOf(o)
-	p, ok := r.decide(&r.truth, o)
+// add counts one observation as it was decided on, then decides and counts again with it moved.
+func (r *run) add(x *passing) error {
+	o, own, p, ok := &x.o, x.own, x.p, x.ok
 	twin := ok && r.truth.isTwin(o.ID)
 	switch {
 	case !ok:
