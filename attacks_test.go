@@ -50,12 +50,16 @@ func (b *bed) attack(t *testing.T, s *site, is map[string]decided) (lonely, blur
 	t.Helper()
 	for _, name := range b.world.names {
 		var shown []decided
+		unknown := false
 		for _, d := range is {
+			if d.unknown && slices.Contains(b.world.taxa.Lineage(taxon.CdNom(d.exact.CdRef)), name.CdNom) {
+				unknown = true
+			}
 			if d.shown && slices.Contains(b.world.taxa.Lineage(taxon.CdNom(d.exact.CdRef)), name.CdNom) {
 				shown = append(shown, d)
 			}
 		}
-		if len(shown) == 0 || name.CdRef != taxon.CdRef(name.CdNom) {
+		if unknown || len(shown) == 0 || name.CdRef != taxon.CdRef(name.CdNom) {
 			continue
 		}
 		path := fmt.Sprintf("/api/v1/taxa/%d", name.CdNom)

@@ -189,7 +189,7 @@ func newBed(t *testing.T, number int) *bed {
 	var err error
 	withVault(t, path, func(db *vault.DB) {
 		b.world.fill(t, db)
-		_, err = ingest.Reclass(t.Context(), db, ingest.Settings{Today: b.world.today}, nil)
+		_, err = ingest.Reclass(t.Context(), db, ingest.Settings{Today: b.world.today, Policy: &b.world.policy}, nil)
 		must0(t, err)
 	})
 	if b.template, err = filepath.Glob(filepath.Join(b.dir, "template*")); err != nil {
@@ -242,7 +242,7 @@ func (b *bed) publish(t fails, name string, list []sighting, why bool) (p publis
 	if len(list) > 0 {
 		rows := filepath.Join(b.dir, name+".csv")
 		b.world.write(t, rows, list)
-		im, err := ingest.NewImporter(ctx, db, ingest.Settings{Today: b.world.today, Workers: 1})
+		im, err := ingest.NewImporter(ctx, db, ingest.Settings{Today: b.world.today, Policy: &b.world.policy, Workers: 1})
 		must0(t, err)
 		rep, err := im.Import(ctx, rows, ingest.Options{})
 		must0(t, err)
@@ -417,7 +417,7 @@ func (b *bed) elsewhere(seed int, list []sighting, is map[string]decided) (out [
 			for _, i := range unit {
 				gone[i] = true
 			}
-		case len(areas) > 0 && !ordinary && !slices.ContainsFunc(unit, func(i int) bool { return is[list[i].Key].unknown }):
+		case len(areas) > 0 && !ordinary && !slices.ContainsFunc(unit, func(i int) bool { return is[list[i].Key].unknown }) && movable(list, unit):
 			r := rand.New(rand.NewPCG(uint64(seed), uint64(unit[0]))) // the same whatever else there is
 			if b.world.move(r, next, unit, areas) {
 				moved += len(areas)
@@ -430,6 +430,24 @@ func (b *bed) elsewhere(seed int, list []sighting, is map[string]decided) (out [
 		}
 	}
 	return out, moved
+}
+
+// movable reports whether the records of one observation stay twins wherever they go together: none
+// of the copies there are is left out of the unit, and none is a shape that may cross the edge of the
+// area another is attached to.
+func movable(list []sighting, unit []int) bool {
+	copies := 0
+	for _, s := range list {
+		if s.Twin == list[unit[0]].Twin {
+			copies++
+		}
+	}
+	like := func(i int) bool {
+		a, b := &list[unit[0]], &list[i]
+		return a.Support == b.Support && a.W == b.W && a.H == b.H
+	}
+	shape := slices.ContainsFunc(unit, func(i int) bool { return list[i].W > 0 })
+	return copies == len(unit) && (!shape || !slices.ContainsFunc(unit, func(i int) bool { return !like(i) }))
 }
 
 // components sorts observations into units, a cluster of twins or one by itself, and tells of each

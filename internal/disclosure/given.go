@@ -45,8 +45,8 @@ func (d *decision) givenAt(k geo.Kind) geo.AreaKey {
 	case k == geo.Department:
 		return d.pl.Department
 	}
-	for _, a := range [...]geo.AreaKey{d.attached, d.pl.Commune, d.pl.Department} {
-		if a == 0 {
+	for _, a := range [...]geo.AreaKey{d.pl.Commune, d.pl.Department, d.attached} {
+		if a == 0 || a.Kind().Mesh() > 0 {
 			continue
 		}
 		if a.Kind() == k {
@@ -56,7 +56,13 @@ func (d *decision) givenAt(k geo.Kind) geo.AreaKey {
 			return r
 		}
 	}
-	return 0
+	if d.attached.Kind().Mesh() == 0 {
+		return 0
+	}
+	// Of a cell alone the region at its middle, be it wholly inside or not: else a cell across the edge would not be
+	// shown, and so the others would be known to be far from it.
+	lon, lat := geo.FromLambert93(d.point())
+	return d.in.At(k, lon, lat)
 }
 
 // gave reports whether an area came with the record, or is a larger cell of one that did, or the

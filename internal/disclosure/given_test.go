@@ -75,3 +75,72 @@ func TestBlurredAtSource(t *testing.T) {
 		}
 	}
 }
+
+// TestGivenAcrossTheEdge: a cell given alone, of which no level allows a cell, is shown in the region when its middle is
+// there, whether or not the region holds the cell whole.
+func TestGivenAcrossTheEdge(t *testing.T) {
+	w := newLand(t)
+	p := settled(t, SINP(), geo.Cell10, w.means)
+	region, b := geo.AdminKey(geo.Region, "X"), w.whole()
+	across := 0
+	for x := b.x0 - 5000; x < b.x1+5000; x += 5000 {
+		for y := b.y0 - 5000; y < b.y1+5000; y += 5000 {
+			o := observation.Observation{CdRef: 1, Presence: observation.Present, StatedLevel: 3, Blurring: "OUI"}
+			giveArea(&o.Place, geo.CellAt(geo.Cell10, x, y))
+			r := w.rect(o.Place.Attached)
+			_, want := w.at(geo.Region, (r.x0+r.x1)/2, (r.y0+r.y1)/2)
+			got, ok := Publish(&o, &p, w, Public)
+			if ok != want || ok && (got.Area != region || len(got.Within) > 0) {
+				t.Fatalf("%v: shown %v at %v %v, its middle is in the region: %v", o.Place.Attached, ok, got.Area, got.Within, want)
+			}
+			if ok && !w.rect(region).holds(r) {
+				across++
+			}
+		}
+	}
+	if across == 0 {
+		t.Error("no cell is across the edge")
+	}
+}
+
+// TestCellOffTheEdge: a record attached to a cell whose middle is outside is in the department that has most of the cell,
+// in whatever order departments come.
+func TestCellOffTheEdge(t *testing.T) {
+	w := newBorders()
+	p := settled(t, SINP(), geo.Cell5, w.means)
+	b, n := w.whole(), 0
+	for x := b.x0 - 5000; x < b.x1+5000; x += 10_000 {
+		for y := b.y0 - 5000; y < b.y1+5000; y += 10_000 {
+			cell := geo.CellAt(geo.Cell10, x, y)
+			r := w.rect(cell)
+			if _, inside := w.at(geo.Department, (r.x0+r.x1)/2, (r.y0+r.y1)/2); inside {
+				continue
+			}
+			most, want := 0.0, geo.AreaKey(0)
+			for _, a := range w.order {
+				d := w.areas[a]
+				if part := max(0, min(d.x1, r.x1)-max(d.x0, r.x0)) * max(0, min(d.y1, r.y1)-max(d.y0, r.y0)); a.Kind() == geo.Department && part > most*1.2 {
+					most, want = part, a
+				}
+			}
+			if want == 0 {
+				continue
+			}
+			n++
+			o := observation.Observation{CdRef: 1, Presence: observation.Present, StatedLevel: 3}
+			o.Place = observation.Place{Georeference: observation.ByCell, Attached: cell, Box: cell.Box()}
+			if got, ok := Publish(&o, &p, w, Public); ok && w.meets(got.Area, r) < most*0.8 {
+				t.Errorf("%v is shown in %v, most of it is in %v", cell, got.Area, want)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no cell is across the edge")
+	}
+}
+
+// meets returns the surface that an area has in a rectangle.
+func (w *world) meets(a geo.AreaKey, r rect) float64 {
+	d := w.rect(a)
+	return max(0, min(d.x1, r.x1)-max(d.x0, r.x0)) * max(0, min(d.y1, r.y1)-max(d.y0, r.y0))
+}

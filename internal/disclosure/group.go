@@ -17,6 +17,7 @@ type grouping struct {
 
 type groupMember struct {
 	raising
+	o    *observation.Observation
 	rest asks
 	// own is what it asks for wherever it is: stated, decided by a person, or the same everywhere.
 	own []asked
@@ -26,7 +27,8 @@ type groupMember struct {
 // one of them somewhere in the area where it would be shown with that level. So it is the same wherever each of them is
 // inside the area where it is shown. 0 when there is none. Of a grouping that has more than points and small shapes (an
 // attached record, a shape larger than the mesh, a wish) it is the strictest asked of one anywhere: such a
-// member may be shown in an area that does not nest in those where the level is asked. Members have the level of the place itself; those that
+// member may be shown in an area that does not nest in those where the level is asked. One that lists withhold where it
+// is withholds them all. Members have the level of the place itself; those that
 // would not be shown for another reason do not count. RaiseTo, instead of Raise, then gives it to each.
 func (s *Spread) Group(members []*observation.Observation) (sensitivity.Level, string) {
 	var g grouping
@@ -34,7 +36,7 @@ func (s *Spread) Group(members []*observation.Observation) (sensitivity.Level, s
 		if !s.p.ready() || !publishable(o) {
 			continue
 		}
-		m := groupMember{raising: raising{decision: decision{p: s.p, in: s.t, pl: &o.Place}}}
+		m := groupMember{raising: raising{decision: decision{p: s.p, in: s.t, pl: &o.Place}}, o: o}
 		if !m.support(o) || !m.rest.of(s.p, o) && !o.StatedLevel.Withholds() {
 			continue
 		}
@@ -55,6 +57,23 @@ func (s *Spread) Group(members []*observation.Observation) (sensitivity.Level, s
 		g.members = append(g.members, m)
 	}
 	g.settle()
+	level, list := g.level()
+	if level != 0 && s.grade(list, level) == nil {
+		return level, list
+	}
+	for _, m := range g.members {
+		// One that lists withhold where it is withholds the others. That is the same wherever those that are shown are moved:
+		// raised so, none of them can come to be withheld.
+		o := *m.o
+		if s.RaiseTo(&o, level, list); o.Sensitivity != 0 && s.grade(o.SensList, o.Sensitivity) == nil {
+			return sensitivity.Nothing, ""
+		}
+	}
+	return level, list
+}
+
+// level returns the level without regard to members that are withheld where they are.
+func (g *grouping) level() (sensitivity.Level, string) {
 	if len(g.asked) > 0 && !g.simple() {
 		return g.asked[0].Level, g.asked[0].List
 	}

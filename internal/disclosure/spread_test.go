@@ -71,9 +71,52 @@ func drawSubject(t *rapid.T, w *world) *observation.Observation {
 		o.StatedLevel, o.Diffusion, o.Consent = 0, "", ""
 	}
 	o.BioStatus = rapid.SampledFrom([]string{"", "3", "9"}).Draw(t, "status")
+	if rapid.IntRange(0, 5).Draw(t, "given") == 0 {
+		give(t, w, o)
+	}
 	day, _ := civil.Make(rapid.IntRange(2010, 2026).Draw(t, "year"), rapid.IntRange(1, 12).Draw(t, "month"), 15)
 	o.When.Start, o.When.End = day, day
 	return o
+}
+
+// give has the producer blur an observation: only areas are left, a cell of which the middle is on land, a commune, a department.
+func give(t *rapid.T, w *world, o *observation.Observation) {
+	b := w.whole()
+	x := float64(rapid.IntRange(int(b.x0), int(b.x1)-1).Draw(t, "given x"))
+	y := float64(rapid.IntRange(int(b.y0), int(b.y1)-1).Draw(t, "given y"))
+	var p observation.Place
+	for _, k := range rapid.SampledFrom([][]geo.Kind{{geo.Cell2}, {geo.Cell5}, {geo.Cell10}, {geo.Commune}, {geo.Department},
+		{geo.Cell5, geo.Department}, {geo.Cell10, geo.Commune, geo.Department}}).Draw(t, "layers") {
+		a, _ := w.at(k, x, y)
+		if r := w.rect(a); k.Mesh() > 0 {
+			if _, inside := w.at(geo.Region, (r.x0+r.x1)/2, (r.y0+r.y1)/2); !inside {
+				return
+			}
+		}
+		giveArea(&p, a)
+	}
+	o.Place, o.Blurring = p, "OUI"
+}
+
+// movedGiven is moved for what its producer blurred: each layer that came with it is the one at the new place.
+func movedGiven(w *world, p *observation.Place, area geo.AreaKey, x, y float64) bool {
+	for _, a := range []*geo.AreaKey{&p.Attached, &p.Commune, &p.Department} {
+		if *a == 0 || *a == area {
+			continue
+		}
+		key, ok := w.at(a.Kind(), x, y)
+		if r := w.rect(key); a.Kind().Mesh() > 0 {
+			at, inside := w.at(area.Kind(), (r.x0+r.x1)/2, (r.y0+r.y1)/2)
+			ok = inside && at == area
+		} else if ok && !w.rect(area).holds(r) && area.Kind().Mesh() == 0 {
+			return false
+		}
+		if !ok {
+			return false
+		}
+		*a = key
+	}
+	return true
 }
 
 // moved returns a copy elsewhere inside an area, as it would have been classed there: false when
@@ -83,7 +126,11 @@ func moved(t *rapid.T, w *world, o *observation.Observation, area geo.AreaKey) (
 	in, whole := w.rect(area), w.whole()
 	x := float64(rapid.IntRange(int(max(in.x0, whole.x0)), int(min(in.x1, whole.x1))-1).Draw(t, "to x"))
 	y := float64(rapid.IntRange(int(max(in.y0, whole.y0)), int(min(in.y1, whole.y1))-1).Draw(t, "to y"))
-	if k := o.Place.Attached; k != 0 {
+	if o.BlurredAtSource() {
+		if !movedGiven(w, &c.Place, area, x, y) {
+			return c, false
+		}
+	} else if k := o.Place.Attached; k != 0 {
 		key, ok := w.at(k.Kind(), x, y)
 		r := w.rect(key)
 		if k.Kind().Mesh() > 0 { // its middle is what counts
@@ -225,6 +272,13 @@ func TestGroupSpread(t *testing.T) {
 			}
 		}
 		before, n := publish(members)
+		for _, o := range members {
+			var own asks
+			d := decision{p: &p, in: w, pl: &o.Place}
+			if counts := publishable(o) && d.support(o) && own.of(&p, o); counts && len(p.KindsOf(o.SensList, o.Sensitivity)) == 0 && n > 0 {
+				t.Fatalf("%d are shown beside one that is withheld for its level", n)
+			}
+		}
 		if n < len(members) {
 			hidden++
 			return // what is withheld is no part of what is told

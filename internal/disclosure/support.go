@@ -1,6 +1,8 @@
 package disclosure
 
 import (
+	"slices"
+
 	"garrigue/internal/geo"
 	"garrigue/internal/observation"
 )
@@ -123,7 +125,7 @@ func (d *decision) at(k geo.Kind) geo.AreaKey {
 }
 
 // orAt returns the area that holds the whole place, or most of it, else the one at its point, else,
-// of departments, one that the record meets.
+// of departments, one that the record meets: of a cell the one that has most of it.
 func (d *decision) orAt(whole geo.AreaKey, k geo.Kind) geo.AreaKey {
 	if whole != 0 {
 		return whole
@@ -131,11 +133,32 @@ func (d *decision) orAt(whole geo.AreaKey, k geo.Kind) geo.AreaKey {
 	lon, lat := geo.FromLambert93(d.point())
 	a := d.in.At(k, lon, lat)
 	if a == 0 && k == geo.Department {
-		for _, a := range d.met() {
-			return a
-		}
+		return d.most(d.met())
 	}
 	return a
+}
+
+// most returns the department, of those that a record meets, that has most of its cell; the first by code in doubt.
+func (d *decision) most(met []geo.AreaKey) (best geo.AreaKey) {
+	if len(met) < 2 || d.attached.Kind().Mesh() == 0 {
+		if len(met) > 0 {
+			best = slices.Min(met)
+		}
+		return best
+	}
+	const n = 10 // points a side
+	b, points := d.attached.Box(), map[geo.AreaKey]int{}
+	for i := range n * n {
+		x, y := b.MinX+(float64(i%n)+0.5)/n*d.side, b.MinY+(float64(i/n)+0.5)/n*d.side
+		lon, lat := geo.FromLambert93(x, y)
+		points[d.in.At(geo.Department, lon, lat)]++
+	}
+	for _, a := range met {
+		if best == 0 || points[a] > points[best] || points[a] == points[best] && a < best {
+			best = a
+		}
+	}
+	return best
 }
 
 // departments returns those that the record meets, none when none is known.

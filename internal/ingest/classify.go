@@ -38,8 +38,12 @@ func (im *Importer) classify(o *observation.Observation, inside bool) observatio
 
 // facts are what the lists may ask about an observation.
 func (im *Importer) facts(o *observation.Observation) sensitivity.Facts {
+	place := o.Place
+	if o.BlurredAtSource() { // of the areas given, the smallest administrative one tells the department, as in disclosure
+		place.Box = geo.Box{}
+	}
 	return sensitivity.Facts{
-		Lineage: im.taxa.Lineage(o.CdNom), Departments: im.places.departmentsOf(&o.Place), Areas: im.areasOf(&o.Place),
+		Lineage: im.taxa.Lineage(o.CdNom), Departments: im.places.departmentsOf(&place), Areas: im.areasOf(&o.Place),
 		Start: o.When.Start, Date: o.When.End, BioStatus: o.BioStatus, Behaviour: o.Behaviour, LifeStage: o.LifeStage, Today: im.set.Today,
 	}
 }
@@ -53,6 +57,10 @@ func (im *Importer) areasOf(p *observation.Place) (out []geo.AreaKey) {
 		case k == geo.Commune:
 			if p.Commune != 0 && !wide(p) {
 				out = append(out, p.Commune)
+			}
+		case k == geo.Department:
+			for _, code := range im.places.departmentsOf(p) {
+				out = append(out, geo.AdminKey(k, code))
 			}
 		case k == geo.Region:
 			out = append(out, im.places.regionsOf(p)...)

@@ -243,21 +243,39 @@ func TestDepartmentsOf(t *testing.T) {
 	}
 }
 
-// TestAreasOf: rules limited to an area that is no department.
+// TestGivenDepartment: what its producer blurred is in the department of the commune given, whatever the cell given
+// with it meets.
+func TestGivenDepartment(t *testing.T) {
+	w := newClassWorld(t)
+	im := newImporter(t, w.db)
+	x, y := geo.ToLambert93(3.05, 43.6)
+	cell := geo.CellAt(geo.Cell10, x, y)
+	o := observation.Observation{Blurring: "OUI", Place: observation.Place{Georeference: observation.ByCell, Attached: cell, Box: cell.Box()}}
+	if got := im.facts(&o).Departments; !slices.Equal(got, []string{"30", "34"}) {
+		t.Errorf("a cell alone: %q", got)
+	}
+	o.Place.Commune = geo.AdminKey(geo.Commune, "34001")
+	if got := im.facts(&o).Departments; !slices.Equal(got, []string{"34"}) {
+		t.Errorf("with a commune: %q", got)
+	}
+}
+
+// TestAreasOf: rules limited to an area, a department too when it is written as one.
 func TestAreasOf(t *testing.T) {
 	w := newClassWorld(t)
 	x, y := geo.ToLambert93(3.05, 43.55)
 	w.list("b", sensitivity.Rule{List: "L", CdNom: 67111, Level: 1, Area: geo.AdminKey(geo.Commune, "34001")},
 		sensitivity.Rule{List: "L", CdNom: 351, Level: 2, Area: geo.CellAt(geo.Cell10, x, y)},
+		sensitivity.Rule{List: "L", CdNom: 67111, Level: 3, Area: geo.AdminKey(geo.Department, "30")},
 		sensitivity.Rule{List: "L", CdNom: 60612, Level: 3, Area: geo.AdminKey(geo.NaturalArea, "FR01")})
 	w.put("1;67111;Ablette;2020-01-01;N;POINT(3.05 43.55);Pr;;;", "2;67111;Ablette;2020-01-01;N;POINT(3.15 43.55);Pr;;;",
 		"3;351;Grenouille;2020-01-01;N;POINT(3.05 43.55);Pr;;;", "4;351;Grenouille;2020-01-01;N;POINT(3.19 43.69);Pr;;;",
-		"5;60612;Lynx;2020-01-01;N;POINT(3.05 43.55);Pr;;;")
+		"5;60612;Lynx;2020-01-01;N;POINT(3.05 43.55);Pr;;;", "6;67111;Ablette;2020-01-01;N;POINT(3.15 43.69);Pr;;;")
 	var got []sensitivity.Level
 	for _, o := range w.all() {
 		got = append(got, o.Sensitivity)
 	}
-	if want := []sensitivity.Level{1, 0, 2, 0, 3}; !slices.Equal(got, want) { // nothing tells that the lynx is not in FR01
+	if want := []sensitivity.Level{1, 0, 2, 0, 3, 3}; !slices.Equal(got, want) { // nothing tells that the lynx is not in FR01
 		t.Errorf("levels %v, want %v", got, want)
 	}
 	if !w.all()[4].Review {
