@@ -327,22 +327,36 @@ func (b *bed) decide(t fails, db *vault.DB) map[string]decided {
 	name := func(o *observation.Observation) string { return strings.TrimPrefix(o.NameCited, "cité ") }
 	out := map[string]decided{}
 	spread := disclosure.NewSpread(b.book, func(cd taxon.CdRef) []taxon.CdNom { return b.world.taxa.Lineage(taxon.CdNom(cd)) }, &b.policy, b.world.in)
-	key := map[int64]string{}
-	must0(t, db.Observations(ctx, grant, vault.Complete, func(o *observation.Observation) error {
-		d := decided{exact: *o, own: sensitivity.Result{Level: o.Sensitivity, List: o.SensList}}
-		spread.Raise(&d.exact)
+	key, raw := map[int64]string{}, map[int64]observation.Observation{}
+	decide := func(o observation.Observation, raise func(o *observation.Observation)) {
+		d := decided{exact: o, own: sensitivity.Result{Level: o.Sensitivity, List: o.SensList}}
+		raise(&d.exact)
 		got, ok := disclosure.Publish(&d.exact, &b.policy, b.world.in, disclosure.Public)
 		d.shown, d.could, d.blurred, d.area = ok, ok, got.Blurred, got.Area
 		d.batched = got.Reasons&(disclosure.Sensitive|disclosure.Consent) != 0
-		out[name(o)], key[o.ID] = d, name(o)
+		out[name(&o)], key[o.ID], raw[o.ID] = d, name(&o), o
+	}
+	must0(t, db.Observations(ctx, grant, vault.Complete, func(o *observation.Observation) error {
+		decide(*o, spread.Raise)
 		return nil
 	}))
 	clusters := map[int64][]disclosure.Member{}
 	must0(t, db.TwinMembers(ctx, grant, func(cluster, slot int64, o *observation.Observation) error {
-		clusters[cluster] = append(clusters[cluster], disclosure.Member{Slot: slot, Observation: out[key[o.ID]].exact})
+		clusters[cluster] = append(clusters[cluster], disclosure.Member{Slot: slot, Observation: raw[o.ID]})
 		return nil
 	}))
 	for id, members := range clusters {
+		disclosure.Slots(members, func(slot []*observation.Observation) {
+			level, list, common := spread.Slot(slot)
+			for _, m := range slot {
+				if common {
+					decide(*m, func(o *observation.Observation) { spread.RaiseTo(o, level, list) })
+				}
+			}
+		})
+		for i := range members {
+			members[i].Observation = out[key[members[i].ID]].exact
+		}
 		show := make([]bool, len(members))
 		disclosure.Twins(members, &b.policy, b.world.in, disclosure.Public, show)
 		for i, m := range members {

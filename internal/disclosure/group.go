@@ -187,3 +187,42 @@ func (m *groupMember) meetsAny(a *asked, f func(*asked) bool) bool {
 	}
 	return false
 }
+
+// Slot returns the level, with its list, that the members of a slot of twins take (RaiseTo), when they take
+// one: when they are not alike and what is asked of one depends on the place, the strictest asked of any of them anywhere.
+// Where a hidden member lies, beside the one that is shown, would else decide whether the slot is shown. Members
+// have the level of the place itself.
+func (s *Spread) Slot(members []*Observation) (level sensitivity.Level, list string, common bool) {
+	if !slices.ContainsFunc(members, func(o *Observation) bool { return !alike(members[0], o) }) {
+		return 0, "", false
+	}
+	var g grouping
+	for _, o := range members {
+		m := groupMember{own: []asked{s.asked("", o.StatedLevel), s.asked(o.SensList, o.Sensitivity)}}
+		if !o.Manual && s.p.ready() && s.rules(o) != nil {
+			d := decision{p: s.p, in: s.t, pl: &o.Place}
+			d.support(o) // of what has no place, rules are asked as of a point
+			m.profile = s.profile(o, &d)
+			common = common || m.profile != nil
+		}
+		g.members = append(g.members, m)
+	}
+	if g.settle(); !common || len(g.asked) == 0 {
+		return 0, "", false
+	}
+	return g.asked[0].Level, g.asked[0].List, true
+}
+
+// alike reports whether all that decides how two observations are shown is the same, but where
+// they are.
+func alike(a, b *Observation) bool {
+	p, q := &a.Place, &b.Place
+	return a.CdNom == b.CdNom && a.CdRef == b.CdRef && a.Presence == b.Presence && a.When == b.When &&
+		a.BioStatus == b.BioStatus && a.Behaviour == b.Behaviour && a.LifeStage == b.LifeStage &&
+		a.Public == b.Public && a.Diffusion == b.Diffusion && a.Consent == b.Consent && a.Blurring == b.Blurring &&
+		a.StatedLevel == b.StatedLevel && a.Manual == b.Manual && (!a.Manual || a.Sensitivity == b.Sensitivity && a.SensList == b.SensList) &&
+		a.Validation == b.Validation && a.Held == b.Held && a.Grouping == b.Grouping &&
+		p.Georeference == q.Georeference && p.Attached.Kind() == q.Attached.Kind() && p.Uncertainty == q.Uncertainty &&
+		p.Box.MaxX-p.Box.MinX == q.Box.MaxX-q.Box.MinX && p.Box.MaxY-p.Box.MinY == q.Box.MaxY-q.Box.MinY &&
+		(!a.BlurredAtSource() || (p.Commune == 0) == (q.Commune == 0) && (p.Department == 0) == (q.Department == 0))
+}

@@ -83,3 +83,21 @@ func restrained(o *Observation) bool {
 // asksForLess reports whether an observation is disclosed coarsely because it must be, and not
 // because no more is known of it.
 func asksForLess(o *Observation) bool { return restrained(o) || o.Blurring == "OUI" }
+
+// Slots calls f with the members of each slot of a cluster.
+func Slots(members []Member, f func(slot []*Observation)) {
+	for i := range members {
+		var slot []*Observation
+		for j := range members {
+			if members[j].Slot == members[i].Slot {
+				if j < i {
+					break // done before
+				}
+				slot = append(slot, &members[j].Observation)
+			}
+		}
+		if len(slot) > 0 {
+			f(slot)
+		}
+	}
+}

@@ -495,7 +495,9 @@ type telling struct {
 	grouped *groups
 	hidden  []int64 // ids of twins that are not shown, sorted
 	next    int     // in hidden
-	within  [16]geo.AreaKey
+	// clustered are the levels of members of clusters that take one.
+	clustered map[int64]groupLevel
+	within    [16]geo.AreaKey
 }
 
 // decide says what an observation is shown as, twins and batches apart. It raises its level.
@@ -504,9 +506,15 @@ func (r *run) decide(t *telling, o *observation.Observation) (disclosure.Publish
 	return r.publish(t.within[:0], o)
 }
 
-// level raises an observation's level to what is asked for all over its disclosed area, and by
-// its grouping.
+// level raises an observation's level to what is asked for all over its disclosed area, by its
+// cluster and by its grouping.
 func (r *run) level(t *telling, o *observation.Observation) {
+	if l, ok := t.clustered[o.ID]; ok {
+		r.spread.RaiseTo(o, l.level, l.list)
+		if level, _ := t.grouped.Level(o.Grouping); level == 0 {
+			return
+		}
+	}
 	t.grouped.Raise(o)
 }
 

@@ -28,9 +28,7 @@ type fate struct {
 func (r *run) twins(ctx context.Context, grant disclosure.Grant) error {
 	var slots []int64
 	return r.clusters(ctx, grant, func(id int64, members []disclosure.Member) {
-		for i := range members {
-			r.level(&r.truth, &members[i].Observation)
-		}
+		r.levels(&r.truth, members)
 		show := r.showTwins(&r.truth, members)
 		r.lawfulTwins(members, show)
 		slots = slots[:0]
@@ -85,9 +83,9 @@ func (r *run) movedTwins(ctx context.Context, grant disclosure.Grant) error {
 			if f != nil && f.area != 0 {
 				r.elsewhere(&m.Observation, f.area, f.slot)
 			}
-			r.level(&r.moved, &m.Observation)
 			kept = append(kept, *m)
 		}
+		r.levels(&r.moved, kept)
 		r.showTwins(&r.moved, kept)
 	}, func() { slices.Sort(r.moved.hidden) })
 }
@@ -113,6 +111,25 @@ func (r *run) clusters(ctx context.Context, grant disclosure.Grant, f func(id in
 	decide()
 	end()
 	return err
+}
+
+// levels raises the members of a cluster, those of a slot to their common level if they take one.
+func (r *run) levels(t *telling, members []disclosure.Member) {
+	disclosure.Slots(members, func(slot []*observation.Observation) {
+		level, list, common := r.spread.Slot(slot)
+		if !common {
+			return
+		}
+		if t.clustered == nil {
+			t.clustered = map[int64]groupLevel{}
+		}
+		for _, o := range slot {
+			t.clustered[o.ID] = groupLevel{level, list}
+		}
+	})
+	for i := range members {
+		r.level(t, &members[i].Observation)
+	}
 }
 
 // showTwins decides a cluster whose levels are raised, and notes whom it hides.

@@ -168,8 +168,8 @@ func (r *run) compareTwins(ctx context.Context, grant disclosure.Grant, worlds [
 			own := slices.Clone(members)
 			for i := range own {
 				w.class(&own[i].Observation)
-				w.level(&w.told, &own[i].Observation)
 			}
+			w.levels(&w.told, own)
 			w.showTwins(&w.told, own)
 		}
 	}, func() {
