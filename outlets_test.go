@@ -310,6 +310,7 @@ func (b *bed) decided(t fails, db *vault.DB, list []sighting) map[string]decided
 // decided is what becomes of an observation.
 type decided struct {
 	exact   observation.Observation // with the level it is shown by
+	alone   observation.Observation // the same but for the level of its slot, which is not its grouping's
 	own     sensitivity.Result      // the level computed at import
 	shown   bool                    // in the atlas
 	could   bool                    // but for its twins
@@ -331,6 +332,9 @@ func (b *bed) decide(t fails, db *vault.DB) map[string]decided {
 	decide := func(o observation.Observation, raise func(o *observation.Observation)) {
 		d := decided{exact: o, own: sensitivity.Result{Level: o.Sensitivity, List: o.SensList}}
 		raise(&d.exact)
+		if d.alone = d.exact; key[o.ID] != "" {
+			d.alone = out[key[o.ID]].alone
+		}
 		got, ok := disclosure.Publish(&d.exact, &b.policy, b.world.in, disclosure.Public)
 		d.shown, d.could, d.blurred, d.area = ok, ok, got.Blurred, got.Area
 		d.batched = got.Reasons&(disclosure.Sensitive|disclosure.Consent) != 0
@@ -375,7 +379,7 @@ func (b *bed) together(is map[string]decided) (out, withheld map[string]bool) {
 	groups, clusters := map[string]bool{}, map[int64]bool{}
 	out, withheld = map[string]bool{}, map[string]bool{"": true}
 	for _, d := range is {
-		o := &d.exact
+		o := &d.alone
 		if o.Grouping == "" || o.Held != observation.NotHeld || o.Presence != observation.Present || o.Validation == observation.Doubtful || o.Validation == observation.Invalid {
 			continue
 		}
