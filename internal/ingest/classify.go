@@ -43,7 +43,7 @@ func (im *Importer) facts(o *observation.Observation) sensitivity.Facts {
 		place.Box = geo.Box{}
 	}
 	return sensitivity.Facts{
-		Lineage: im.taxa.Lineage(o.CdNom), Departments: im.places.departmentsOf(&place), Areas: im.areasOf(&o.Place),
+		Lineage: im.taxa.Lineage(o.CdNom), Departments: im.places.departmentsOf(&place), Areas: im.areasOf(o),
 		Start: o.When.Start, Date: o.When.End, BioStatus: o.BioStatus, Behaviour: o.Behaviour, LifeStage: o.LifeStage, Today: im.set.Today,
 	}
 }
@@ -51,11 +51,13 @@ func (im *Importer) facts(o *observation.Observation) sensitivity.Facts {
 // areasOf lists the areas a place meets, of the kinds that some rule is limited to. Of a shape
 // only cells are known, and the commune or region when one holds it: of the other kinds
 // nothing is told, and their rules apply.
-func (im *Importer) areasOf(p *observation.Place) (out []geo.AreaKey) {
+func (im *Importer) areasOf(o *observation.Observation) (out []geo.AreaKey) {
+	p := &o.Place
 	for _, k := range im.ruleKinds {
 		switch {
 		case k == geo.Commune:
-			if p.Commune != 0 && !wide(p) {
+			// A record attached to its commune is in that one; where one that its producer blurred is, nobody knows.
+			if attached := p.Georeference == observation.ByCommune && !o.BlurredAtSource(); p.Commune != 0 && (attached || !wide(p)) {
 				out = append(out, p.Commune)
 			}
 		case k == geo.Department:

@@ -283,6 +283,24 @@ func TestAreasOf(t *testing.T) {
 	}
 }
 
+// TestAreasOfAttached lists the commune a record is attached to, which is wide and yet the only one it is
+// in: of a rule for another commune it is then known that it does not apply.
+func TestAreasOfAttached(t *testing.T) {
+	im, commune := &Importer{ruleKinds: []geo.Kind{geo.Commune}}, geo.AdminKey(geo.Commune, "34001")
+	o := observation.Observation{Place: observation.Place{Georeference: observation.ByCommune, Attached: commune, Commune: commune,
+		Box: geo.Box{MinX: 700_000, MinY: 6_250_000, MaxX: 710_000, MaxY: 6_260_000}}}
+	if got := im.areasOf(&o); !slices.Equal(got, []geo.AreaKey{commune}) {
+		t.Errorf("attached: %v", got)
+	}
+	if o.Blurring = "OUI"; len(im.areasOf(&o)) != 0 {
+		t.Error("where a record blurred by its producer is would be known")
+	}
+	o.Blurring, o.Place.Georeference = "", observation.ByGeometry
+	if len(im.areasOf(&o)) != 0 {
+		t.Error("a shape most of which is in a commune is not in it alone")
+	}
+}
+
 func TestGroupingRead(t *testing.T) {
 	w := newClassWorld(t)
 	const id = "d8a9f4a0-17c1-4a38-9b60-000000000001"
