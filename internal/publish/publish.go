@@ -116,7 +116,6 @@ func Run(ctx context.Context, db *vault.DB, o Options) (res Result, err error) {
 	}
 	defer unlock()
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
-	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	r := newRun(db, o)
 	if err := r.build(ctx, dir); err != nil {
 		return Result{Proof: r.result.Proof}, err
@@ -165,9 +164,6 @@ func Rollback(dir string) (string, error) {
 // memoryLimit is where the garbage collector starts to work harder, SQLite's own memory coming on top: twenty million
 // observations must be published in less than 1 GiB.
 const memoryLimit = 700 << 20
-
-// gcPercent lets the collector rest while there is room: what is searched for is a million strings.
-const gcPercent = 300
 
 func round(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
 
