@@ -551,8 +551,8 @@ func filesOf(dir, own string, all bool) ([]string, error) {
 	return out, nil
 }
 
-// traces are what blurred and withheld observations have, gathered while the snapshot is
-// written.
+// traces are what blurred and withheld observations have, gathered beside the check of the
+// snapshot.
 type traces struct {
 	parts chan *needles // closed at the end
 	err   error         // read it then

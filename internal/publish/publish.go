@@ -195,8 +195,6 @@ func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
 	// What is not told apart went to both: the two snapshots are equal when the rest is.
 	same := r.apart.Equal(r.second)
 	r.apart, r.second = nil, nil
-	traces := r.gather(ctx)
-	defer traces.stop()
 	if err := r.builder.Finish(ctx, r.tell); err != nil {
 		return err
 	}
@@ -212,6 +210,8 @@ func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
 	if err := r.proof.Refused(); err != nil {
 		return err
 	}
+	traces := r.gather(ctx) // not before: beside the builder it would take 200 MB more
+	defer traces.stop()
 	if err := r.check(ctx, tmp, &meta); err != nil {
 		return err
 	}
