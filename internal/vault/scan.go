@@ -107,6 +107,19 @@ func parseDate(b []byte) civil.Date {
 	return civil.Date(era*146097 + yoe*365 + yoe/4 - yoe/100 + doy - 719468)
 }
 
+// precision reads how finely a date is known, from the lengths of precisionCodes.
+func (d *decoder) precision() observation.Precision {
+	switch b := d.code(); {
+	case len(b) == 5 && b[0] == 'm':
+		return observation.Month
+	case len(b) == 4:
+		return observation.Year
+	case len(b) == 5:
+		return observation.Years
+	}
+	return observation.Day
+}
+
 // publication reads publicationColumns.
 func (d *decoder) publication(o *observation.Observation) {
 	d.n = 0
@@ -123,15 +136,7 @@ func (d *decoder) publication(o *observation.Observation) {
 		o.Presence = observation.Absent
 	}
 	o.When.Start, o.When.End = d.date(), d.date()
-	o.When.Precision = observation.Day
-	switch b := d.code(); {
-	case len(b) == 5 && b[0] == 'm':
-		o.When.Precision = observation.Month
-	case len(b) == 4:
-		o.When.Precision = observation.Year
-	case len(b) == 5:
-		o.When.Precision = observation.Years
-	}
+	o.When.Precision = d.precision()
 	attached := geo.NoKind
 	p.Georeference = observation.NoPlace
 	if b := d.code(); len(b) > 1 {
