@@ -151,8 +151,8 @@ func newBuilder(path string, meta Meta, refs References, ground func() ground) *
 		orgs: map[string]uint32{}}
 }
 
-// Beside returns an empty Builder of the same references, whose Digest can be compared with
-// what this one makes. It shares with it what outlines tell.
+// Beside returns an empty Builder of the same references, to be compared with this one (Equal). It
+// shares with it what outlines tell.
 func (b *Builder) Beside() *Builder { return newBuilder("", b.meta, b.refs, b.ground) }
 
 // Add counts one observation. p is not kept.
@@ -281,21 +281,6 @@ func (b *Builder) placeOf(p *disclosure.Published) uint32 {
 // is removed.
 func (b *Builder) Finish(ctx context.Context, progress func(step string, done, total int64)) (err error) {
 	defer fault.Wrap(&err, "atlas.Finish")
-	return b.finish(ctx, progress, (*snapshot).write)
-}
-
-// Digest computes all that Finish would write, and returns the hash of every row of every
-// table but for the day of building; nothing is written. The Builder is spent, as by Finish.
-func (b *Builder) Digest(ctx context.Context) (sum [32]byte, err error) {
-	defer fault.Wrap(&err, "atlas.Digest")
-	err = b.finish(ctx, nil, (*snapshot).digest)
-	return b.sum, err
-}
-
-// Sum is the Digest of what Finish has written.
-func (b *Builder) Sum() [32]byte { return b.sum }
-
-func (b *Builder) finish(ctx context.Context, progress func(step string, done, total int64), write func(*snapshot, context.Context) error) error {
 	if progress == nil {
 		progress = func(string, int64, int64) {}
 	}
@@ -320,8 +305,11 @@ func (b *Builder) finish(ctx context.Context, progress func(step string, done, t
 	if err := s.tree(); err != nil {
 		return err
 	}
-	return write(s, ctx)
+	return s.write(ctx)
 }
+
+// Sum is the hash of every row of every table that Finish has written, but for the time of building.
+func (b *Builder) Sum() [32]byte { return b.sum }
 
 // Meta describes the snapshot, complete after Finish.
 func (b *Builder) Meta() Meta { return b.meta }

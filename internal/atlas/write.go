@@ -28,9 +28,9 @@ import (
 // writer puts rows in a new snapshot and hashes them on the way: the hash names the
 // snapshot, so that equal content has an equal name. Rows are hashed, then inserted, by two
 // goroutines, in the order they are given, while the next ones are computed: inserting takes
-// as long as computing. Without a connection they are hashed only.
+// as long as computing.
 type writer struct {
-	conn *sqlite.Conn // nil: nothing is inserted
+	conn *sqlite.Conn
 	hash hash.Hash
 	buf  []byte
 	err  error // of the caller's side
@@ -79,7 +79,7 @@ func newWriter(conn *sqlite.Conn) *writer {
 	}()
 	go func() {
 		for b := range w.hashed {
-			if w.failed == nil && w.conn != nil {
+			if w.failed == nil {
 				if w.failed = w.put(b); w.failed != nil {
 					w.broken.Store(true)
 				}
@@ -411,14 +411,6 @@ func (s *snapshot) writeMeta(w *writer) {
 		{"policy", s.meta.Policy}, {"observations", strconv.Itoa(s.meta.Observations)}, {"meta", w.json(s.meta)}} {
 		w.row(stmt, i+1, r[0], r[1])
 	}
-}
-
-// digest computes every row and the hash of all, and writes nothing.
-func (s *snapshot) digest(ctx context.Context) error {
-	w := newWriter(nil)
-	err := s.writeAll(ctx, w)
-	w.close()
-	return cmp.Or(err, w.err)
 }
 
 // writeGeoPackage registers the tables and makes the spatial index.
