@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"garrigue/internal/geo"
 	"garrigue/internal/taxon"
 	"garrigue/internal/vault"
@@ -36,6 +38,8 @@ func TestSearchFinds(t *testing.T) {
 	}
 	n := newNeedles()
 	n.add(secret())
+	n.add(&vault.Trace{SourceKey: "a17e0c55-9d21-4f60-8b3a-77c2d9e80f14"})
+	n.add(&vault.Trace{IDSinp: "00000019-0000-0000-0000-0000005a9b01"})
 	for i := range 1000 { // others, that begin alike
 		n.add(&vault.Trace{Comment: fmt.Sprint("Nid au pied du rocher numéro ", i), Located: true, Lon: 3.876716, Lat: 43 + float64(i)/1e5})
 	}
@@ -64,14 +68,85 @@ func TestSearchFinds(t *testing.T) {
 		{"identifier", "6f1c8a52-0a3c-4b7e-9d55-3f1f0c5a9b01", traceID},
 		{"identifier in capitals", "6F1C8A52-0A3C-4B7E-9D55-3F1F0C5A9B01", traceID},
 		{"identifier in bytes", string(id), traceID},
+		{"identifier in some capitals", "6f1C8a52-0a3c-4b7E-9d55-3F1f0c5a9b01", traceID},
+		{"identifier with spaces", "6f1c8a52 0a3c 4b7e 9d55 3f1f0c5a9b01", traceID},
+		{"identifier with nothing between", "6f1c8a520a3c4b7e9d553f1f0c5a9b01", traceID},
+		{"identifier in capitals with nothing between", "X'6F1C8A520A3C4B7E9D553F1F0C5A9B01'", traceID},
+		{"identifier after other digits", "0123456789abcde6f1c8a520a3c4b7e9d553f1f0c5a9b01", traceID},
+		{"identifier cut", "6f1c8a52-0a3c-4b7e-9d55-3f1f0c5a", traceID},
+		{"key that is an identifier", "a17e0c55-9d21-4f60-8b3a-77c2d9e80f14", traceKey},
+		{"key that is an identifier, as search has it", "a17e0c55 9d21 4f60 8b3a 77c2d9e80f14", traceKey},
+		{"identifier of another kind, in bytes", "\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\x00\x00\x00\x5a\x9b\x01", traceID},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for _, at := range []int{0, chunkBytes - 3, chunkBytes, len(noise) - len(c.text)} {
+			for _, at := range []int{0, chunkBytes - 3, chunkBytes - len(c.text)/2, chunkBytes, len(noise) - len(c.text)} {
 				if got := searched(t, n, noise, c.text, at); len(got) != 1 || !got[c.want] {
 					t.Errorf("at %d: found %v, wanted %s", at, got, traceNames[c.want])
 				}
 			}
 		})
+	}
+}
+
+// TestSearchFindsAll looks for thousands of things, each by itself at some place among zeros: what
+// is passed over must be nothing, with and without an identifier that looks like zeros.
+func TestSearchFindsAll(t *testing.T) {
+	for _, odd := range []string{"", "f0000000-0000-0000-0000-0000000000ff"} {
+		r := rand.New(rand.NewPCG(3, 4))
+		n := newNeedles()
+		n.add(&vault.Trace{IDSinp: odd})
+		var forms []string
+		for i := range 5000 {
+			id := uuid.UUID(binary.LittleEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, r.Uint64()), r.Uint64()))
+			id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+			tr := &vault.Trace{Located: true, Lon: r.Float64()*10 - 5, Lat: 42 + r.Float64(), IDSinp: id.String(), SourceKey: fmt.Sprintf("CLEF-%06d", i), Comment: fmt.Sprint(r.Uint64(), " petits")}
+			x, y := math.Floor(r.Float64()*1e6), 6.2e6+float64(i)
+			tr.Box = geo.Box{MinX: x, MinY: y, MaxX: x, MaxY: y}
+			n.add(tr)
+			bits := math.Float64bits
+			forms = append(forms, tr.IDSinp, strings.ToUpper(tr.IDSinp), string(id[:]), tr.SourceKey, tr.Comment,
+				string(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, bits(tr.Lon)), bits(tr.Lat))),
+				string(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, bits(tr.Lat)), bits(tr.Lon))),
+				string(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, bits(tr.Box.MinX)), bits(tr.Box.MinY))),
+				string(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, bits(tr.Box.MinX)), bits(tr.Box.MinY))))
+		}
+		if n.ready().zeros != (odd == "") {
+			t.Errorf("with %q: zeros passed over: %v", odd, n.ready().zeros)
+		}
+		text := make([]byte, 300)
+		for _, form := range forms {
+			at := 100 + r.IntN(100)
+			copy(text[at:], form)
+			found := 0
+			n.scan(text, 0, len(text), func(finding) { found++ })
+			n.scan(text[:at+len(form)], 0, at+len(form), func(finding) { found++ }) // the last of a file
+			n.scan(text[at:], 0, len(text)-at, func(finding) { found++ })           // and the first
+			if found != 3 {
+				t.Fatalf("%q at %d: found %d times of 3", form, at, found)
+			}
+			clear(text)
+		}
+	}
+}
+
+// TestNeedlesOnce: what comes again takes no room, whatever came between.
+func TestNeedlesOnce(t *testing.T) {
+	n := newNeedles()
+	size, all := 0, 0
+	for round := range 3 {
+		for i := range 2 * recentTexts {
+			n.add(&vault.Trace{Located: true, Lon: 3, Lat: 43 + float64(i)/1e4, PlaceName: fmt.Sprint("Combe du Loup ", i), Observers: "NOM Prénom",
+				SourceKey: fmt.Sprintf("6f1c8a52-0a3c-4b7e-9d55-%012x", i), IDSinp: fmt.Sprintf("6f1c8a52-0a3c-4b7e-9d55-%012x", i)})
+		}
+		if round == 0 {
+			size, all = n.size(), len(n.words)+len(n.ids)+len(n.places)+len(n.texts)
+		}
+	}
+	if n.size() != size || len(n.words)+len(n.ids)+len(n.places)+len(n.texts) != all {
+		t.Errorf("%d things, %d at first", n.size(), size)
+	}
+	if len(n.ids) != 2*recentTexts || n.shapes.n != 1 { // that differ where the text is no longer compared
+		t.Errorf("%d identifiers, %d as text", len(n.ids), n.shapes.n)
 	}
 }
 
@@ -99,9 +174,11 @@ func TestSearchSpares(t *testing.T) {
 	n.add(&vault.Trace{Located: true, Lon: 3.5, Lat: 43.25, Box: geo.Box{MinX: 700000, MinY: 6300000, MaxX: 700000, MaxY: 6300000},
 		Comment: "2024-05-12", SourceKey: "10000017", PlaceName: "Lez", Observers: "A. B."})
 	n.add(&vault.Trace{Comment: "observations", PlaceName: "Grand Bois"})
+	n.add(&vault.Trace{IDSinp: "6f1c8a52-0a3c-4b7e-9d55-3f1f0c5b9b01"})
 	for _, text := range []string{
 		"3.5 and, far away," + strings.Repeat(" ", 100) + "43.25", "3.5 43.25", "700000 6300000", "2024-05-12", `{"n":10000017}`, "Lez",
-		`{"observations":12}`, "grands bois",
+		`{"observations":12}`, "grands bois", "6f1c8a52-0a3c-4b7e-9d55-3f1f0c5a9b02", "6f1c8a520a3c4b7e9d553f1f0c5a9b02",
+		"6f1c8a52-0a3c-4b7e-9d55-3f1f0c5", `{"6f1c8a52-0a3c-4b7e-9d55-3f1f0c5b":1}`,
 	} {
 		n.scan([]byte(text), 0, len(text), func(f finding) { t.Errorf("%q: found %s %q", text, traceNames[f.trace], f.text) })
 	}

@@ -22,6 +22,10 @@ type Trace struct {
 	IDSinp, SourceKey, PlaceName, Comment, Observers, Determiner string
 }
 
+// tracesTogether is how many rows are read by their number in one statement. Each begins a read of
+// its own, which costs as much as hundreds of rows; of many more, an engine reads the whole table.
+const tracesTogether = 20_000
+
 // Traces calls f with what must not be found of each of the observations of ids that live, in
 // their order, against a grant that is recorded; t is reused. Only these rows are read.
 func (db *DB) Traces(ctx context.Context, g disclosure.Grant, ids []int64, f func(t *Trace) error) (err error) {
@@ -31,11 +35,12 @@ func (db *DB) Traces(ctx context.Context, g disclosure.Grant, ids []int64, f fun
 		return err
 	}
 	n := 0
+	d := decoder{words: map[string]string{}}
 	for err == nil && len(ids) > 0 {
-		some := ids[:min(membersTogether, len(ids))]
+		some := ids[:min(tracesTogether, len(ids))]
 		ids = ids[len(some):]
 		var more int
-		more, err = db.traces(ctx, some, f)
+		more, err = db.traces(ctx, some, &d, f)
 		n += more
 	}
 	if jerr := db.endRecord(ctx, entry, n, err); err == nil {
@@ -44,7 +49,8 @@ func (db *DB) Traces(ctx context.Context, g disclosure.Grant, ids []int64, f fun
 	return err
 }
 
-func (db *DB) traces(ctx context.Context, ids []int64, f func(t *Trace) error) (n int, err error) {
+// traces reads those of ids, which d decodes.
+func (db *DB) traces(ctx context.Context, ids []int64, d *decoder, f func(t *Trace) error) (n int, err error) {
 	var list strings.Builder
 	for i, id := range ids {
 		if i > 0 {
@@ -54,25 +60,20 @@ func (db *DB) traces(ctx context.Context, ids []int64, f func(t *Trace) error) (
 	}
 	var t Trace
 	var enough error // of f
+	located := georeferenceCodes()[1]
 	err = db.dialect.scan(ctx, "vault", `SELECT id, georeference, lon, lat, min_x, min_y, max_x, max_y, geometry, id_sinp, source_key,
 		place_name, comment, observers, determiner FROM observation WHERE withdrawn IS NULL AND id IN (`+list.String()+`) ORDER BY id`,
 		func(s row) error {
-			shape := t.Shape[:0]
-			t = Trace{ID: s.ColumnInt64(0), Located: s.ColumnText(1) == georeferenceCodes()[1],
-				IDSinp: s.ColumnText(9), SourceKey: s.ColumnText(10), PlaceName: s.ColumnText(11), Comment: s.ColumnText(12),
-				Observers: s.ColumnText(13), Determiner: s.ColumnText(14)}
+			d.s, d.n = s, 0
+			t = Trace{ID: d.int(), Located: string(d.code()) == located, Shape: t.Shape[:0]}
 			if t.Located {
-				t.Lon, t.Lat = s.ColumnFloat(2), s.ColumnFloat(3)
-				t.Box = geo.Box{MinX: s.ColumnFloat(4), MinY: s.ColumnFloat(5), MaxX: s.ColumnFloat(6), MaxY: s.ColumnFloat(7)}
+				t.Lon, t.Lat = d.float(), d.float()
+				t.Box = geo.Box{MinX: d.float(), MinY: d.float(), MaxX: d.float(), MaxY: d.float()}
 			}
-			if size := s.ColumnLen(8); size > 0 {
-				if cap(shape) < size {
-					shape = make([]byte, size)
-				}
-				t.Shape = shape[:s.ColumnBytes(8, shape[:size])]
-			} else {
-				t.Shape = shape
-			}
+			d.n = 8
+			t.Shape = d.blob(t.Shape)
+			t.IDSinp, t.SourceKey, t.PlaceName, t.Comment = d.text(), d.text(), d.text(), d.text()
+			t.Observers, t.Determiner = d.word(), d.word()
 			n++
 			enough = f(&t)
 			return enough
@@ -81,4 +82,18 @@ func (db *DB) traces(ctx context.Context, ids []int64, f func(t *Trace) error) (
 		return n, enough
 	}
 	return n, interrupted(ctx, classify(err))
+}
+
+// blob reads bytes into others, or into new ones when they do not fit.
+func (d *decoder) blob(into []byte) []byte {
+	size := d.s.ColumnLen(d.n)
+	if cap(into) < size {
+		into = make([]byte, size)
+	}
+	into = into[:size]
+	if size > 0 {
+		d.s.ColumnBytes(d.n, into)
+	}
+	d.n++
+	return into
 }
