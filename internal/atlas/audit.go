@@ -3,7 +3,6 @@ package atlas
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -12,7 +11,6 @@ import (
 
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
-	"garrigue/internal/taxon"
 )
 
 // Audit is what a snapshot says when its plain tables are added up.
@@ -26,26 +24,29 @@ type Audit struct {
 	Problems []string
 }
 
-// Audit adds the snapshot up by SQL, apart from the code that built it, and looks for
-// contradictions: figures of sheets against the cube, totals against what is listed, areas and
-// taxa that do not exist, a damaged file, missing tables.
+// Audit adds the snapshot up, apart from the code that built it, and looks for contradictions:
+// figures of sheets against the cube, totals against what is listed, areas and taxa that do not
+// exist, a damaged file, missing tables. Rows of plain tables are given to also on the way.
+//
+// A table is read once, with everything that is checked there, half of the file beside the other
+// half; what one table says of another is compared when all are read.
 func (a *Atlas) Audit(ctx context.Context, also ...Rows) (out Audit, err error) {
 	defer fault.Wrap(&err, "atlas.Audit")
-	out = Audit{ByKind: map[geo.Kind]int{}, Years: map[int]int{}}
 	rows := heard(also)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// Half of it beside the other half.
+	f := newAudited(a.taxa.cds, len(a.areas))
+	out = Audit{ByKind: map[geo.Kind]int{}, Years: map[int]int{}}
 	var other Audit
 	done := make(chan error, 1)
 	go func() {
-		err := a.auditing(ctx, &other, rows, (*auditor).tables)
+		err := a.auditing(ctx, &other, f, rows, (*auditor).lists)
 		if err != nil {
 			cancel()
 		}
 		done <- err
 	}()
-	err = a.auditing(ctx, &out, rows, (*auditor).figures)
+	err = a.auditing(ctx, &out, f, rows, (*auditor).cubeAndFile)
 	if err != nil {
 		cancel()
 	}
@@ -55,6 +56,7 @@ func (a *Atlas) Audit(ctx context.Context, also ...Rows) (out Audit, err error) 
 		err = second
 	}
 	if err == nil {
+		(&auditor{Atlas: a, out: &out, audited: f}).compare()
 		rows.End()
 	}
 	return out, err
@@ -67,9 +69,10 @@ type auditor struct {
 	conn *sqlite.Conn
 	out  *Audit
 	rows Rows
+	*audited
 }
 
-func (a *Atlas) auditing(ctx context.Context, out *Audit, rows Rows, part func(*auditor) error) error {
+func (a *Atlas) auditing(ctx context.Context, out *Audit, f *audited, rows Rows, part func(*auditor) error) error {
 	conn, err := a.pool.Take(ctx)
 	if err != nil {
 		return err
@@ -78,7 +81,7 @@ func (a *Atlas) auditing(ctx context.Context, out *Audit, rows Rows, part func(*
 	if err := sqlitex.ExecuteTransient(conn, "PRAGMA mmap_size = 68719476736", nil); err != nil {
 		return err
 	}
-	err = part(&auditor{a, conn, out, rows})
+	err = part(&auditor{a, conn, out, rows, f})
 	return cmp.Or(err, sqlitex.ExecuteTransient(conn, "PRAGMA mmap_size = 0", nil))
 }
 
@@ -90,42 +93,19 @@ func (a *auditor) problem(format string, args ...any) {
 	a.out.Problems = append(a.out.Problems, fmt.Sprintf(format, args...))
 }
 
-// figures adds up, and compares with what is packed and with the sheets.
-func (a *auditor) figures() error {
-	if err := a.cube(); err != nil {
-		return err
+// count tells a problem when there is one.
+func (a *auditor) count(n int, what string) {
+	if n > 0 {
+		a.problem("%s (%d)", what, n)
 	}
-	if err := a.altitudes(); err != nil {
-		return err
-	}
-	if err := a.packed(); err != nil {
-		return err
-	}
-	if err := a.sheets("taxon", "SELECT observations, sheet FROM taxon JOIN taxon_sheet USING (cd_ref)"); err != nil {
-		return err
-	}
-	return a.sheets("area", "SELECT observations, sheet FROM area JOIN area_sheet ON area_id = id")
 }
 
-// tables looks for contradictions between tables, missing ones, and damage.
-func (a *auditor) tables() error {
-	for _, c := range contradictions {
-		if err := a.each(c.sql, func(s *sqlite.Stmt) error {
-			if n := s.ColumnInt64(0); n != 0 {
-				a.problem("%s (%d)", c.what, n)
-			}
-			return nil
-		}); err != nil {
-			return err
-		}
-	}
+// cubeAndFile adds the cube up, and looks for damage.
+func (a *auditor) cubeAndFile() error {
 	if err := a.complete(); err != nil {
 		return err
 	}
-	if err := a.speciesLists(); err != nil {
-		return err
-	}
-	if err := a.totals(); err != nil {
+	if err := a.cube(); err != nil {
 		return err
 	}
 	return a.each("PRAGMA quick_check", func(s *sqlite.Stmt) error {
@@ -136,177 +116,20 @@ func (a *auditor) tables() error {
 	})
 }
 
-// sheets compares the number and the years of each sheet with the plain figure beside it.
-func (a *auditor) sheets(what, sql string) error {
-	wrong := 0
-	var buf []byte
-	err := a.each(sql, func(s *sqlite.Stmt) error {
-		n := s.ColumnInt(0)
-		if l := s.ColumnLen(1); l > cap(buf) {
-			buf = make([]byte, 2*l)
-		}
-		sheet := buf[:s.ColumnBytes(1, buf[:cap(buf)])]
-		var own int
-		var years []struct {
-			N int `json:"n"`
-		}
-		if json.Unmarshal(member(sheet, "n"), &own) != nil || json.Unmarshal(member(sheet, "years"), &years) != nil {
-			wrong++
+// lists reads every other table. The figures of taxa come first, which others are compared with.
+func (a *auditor) lists() error {
+	for _, c := range contradictions {
+		if err := a.each(c.sql, func(s *sqlite.Stmt) error {
+			a.count(s.ColumnInt(0), c.what)
 			return nil
-		}
-		sum := 0
-		for _, y := range years {
-			sum += y.N
-		}
-		if own != n || sum != n {
-			wrong++
-		}
-		return nil
-	})
-	if wrong > 0 {
-		a.problem("%s sheets differ from their figures (%d)", what, wrong)
-	}
-	return err
-}
-
-// member returns the value of a member of a JSON object, nil when there is none: SQLite and
-// encoding/json both read the whole of a sheet to find it.
-func member(object []byte, name string) []byte {
-	depth, start := 0, -1
-	for i := 0; i < len(object); i++ {
-		switch c := object[i]; c {
-		case '"':
-			from := i + 1
-			for i++; i < len(object) && object[i] != '"'; i++ {
-				if object[i] == '\\' {
-					i++
-				}
-			}
-			if depth == 1 && start < 0 && i+1 < len(object) && object[i+1] == ':' && string(object[from:i]) == name {
-				start = i + 2
-			}
-		case '{', '[':
-			depth++
-		case '}', ']', ',':
-			if c != ',' {
-				depth--
-			}
-			if start >= 0 && (depth == 1 && c == ',' || depth == 0) {
-				return object[start:i]
-			}
+		}); err != nil {
+			return err
 		}
 	}
-	return nil
-}
-
-// cube adds the cube up, row by row, and compares it with the figures of taxa and areas.
-func (a *auditor) cube() error {
-	out := a.out
-	shown, years := make([]int, len(a.areas)), [4096]int{}
-	taxa := map[taxon.CdRef]tally{}
-	var cd taxon.CdRef // whose rows are being read: they follow one another
-	var own tally
-	lost, id, first := 0, int64(0), map[taxon.CdRef][2]int64{}
-	next := func(to taxon.CdRef) {
-		if own.n > 0 {
-			t, again := taxa[cd]
-			if again {
-				lost++
-			}
-			t.add(own)
-			taxa[cd] = t
-		}
-		cd, own = to, tally{}
-		first[to] = [2]int64{id, id}
-	}
-	err := a.each("SELECT cd_ref, area_id, year, observations, blurred, id FROM cube ORDER BY id", func(s *sqlite.Stmt) error {
-		i, n, year := s.ColumnInt(1)-1, s.ColumnInt(3), s.ColumnInt(2)
-		if i < 0 || i >= len(a.areas) || n <= 0 || year < 0 || year >= len(years) {
-			lost++
-			return nil
-		}
-		kind := a.areas[i].Area.Kind()
-		if s.ColumnInt(4) != 0 {
-			out.Blurred += n
-		} else if kind != a.meta.Mesh {
-			lost++ // an ordinary observation is shown in a cell of the mesh and nowhere else
-		}
-		a.rows.Cube(taxon.CdRef(s.ColumnInt(0)), a.areas[i].Area, year, n, s.ColumnInt(4) != 0)
-		out.Observations += n
-		out.ByKind[kind] += n
-		years[year] += n
-		shown[i] += n
-		id = s.ColumnInt64(5)
-		if to := taxon.CdRef(s.ColumnInt(0)); to != cd || own.n == 0 {
-			next(to)
-		}
-		first[cd] = [2]int64{first[cd][0], id}
-		own.add(tally{uint32(n), int16(year), int16(year)})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	next(0)
-	for y, n := range years {
-		if n > 0 {
-			out.Years[y] = n
-		}
-	}
-	if lost > 0 {
-		a.problem("%d cube rows of no area, of the wrong kind, or apart from their taxon", lost)
-	}
-	for i := range a.areas {
-		if shown[i] > a.areas[i].N {
-			a.problem("%s has fewer observations than are shown in it", a.areas[i].Area)
-		}
-	}
-	if err := a.ranges(first); err != nil {
-		return err
-	}
-	return a.paths(taxa)
-}
-
-// ranges compares where taxa say their rows of the cube are with where they are.
-func (a *auditor) ranges(first map[taxon.CdRef][2]int64) error {
-	wrong := 0
-	err := a.each("SELECT cd_ref, first_cube, last_cube FROM taxon", func(s *sqlite.Stmt) error {
-		at, ok := first[taxon.CdRef(s.ColumnInt(0))]
-		if from, to := s.ColumnInt64(1), s.ColumnInt64(2); ok && at != [2]int64{from, to} || !ok && from > 0 && to >= from {
-			wrong++
-		}
-		return nil
-	})
-	if wrong > 0 {
-		a.problem("taxa whose rows of the cube are elsewhere (%d)", wrong)
-	}
-	return err
-}
-
-// paths adds the cube's taxa up along taxon_path.
-func (a *auditor) paths(taxa map[taxon.CdRef]tally) error {
-	sums := map[taxon.CdRef]tally{}
-	counted := map[taxon.CdRef]bool{}
-	if err := a.each("SELECT ancestor_cd_ref, cd_ref FROM taxon_path", func(s *sqlite.Stmt) error {
-		up, cd := taxon.CdRef(s.ColumnInt(0)), taxon.CdRef(s.ColumnInt(1))
-		sum := sums[up]
-		sum.add(taxa[cd])
-		sums[up] = sum
-		counted[cd] = true
-		return nil
-	}); err != nil {
-		return err
-	}
-	for cd := range taxa {
-		if !counted[cd] {
-			a.problem("cube rows of taxon %d are below no taxon", cd)
-		}
-	}
-	for i, cd := range a.taxa.cds {
-		h := &a.taxa.rows[i]
-		sum, ok := sums[cd]
-		if ok && (int64(sum.n) != int64(h.n) || int(sum.first) != int(h.first) || int(sum.last) != int(h.last)) {
-			a.problem("taxon %d: figures %d, cube %d", cd, h.n, sum.n)
+	for _, part := range [...]func(*auditor) error{(*auditor).plainTaxa, (*auditor).months, (*auditor).altitudes, (*auditor).organisations,
+		(*auditor).speciesLists, (*auditor).paths, (*auditor).taxonSheets, (*auditor).areaSheets, (*auditor).home} {
+		if err := part(a); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -315,46 +138,8 @@ func (a *auditor) paths(taxa map[taxon.CdRef]tally) error {
 // contradictions are queries whose answer must be 0.
 var contradictions = [...]struct{ what, sql string }{
 	{"areas whose outline has no index", "SELECT COUNT(*) FROM area WHERE id NOT IN (SELECT id FROM rtree_area_geom)"},
-	{"taxa whose months differ from their figures", `SELECT COUNT(*) FROM taxon JOIN month USING (cd_ref) WHERE observations !=
-		january + february + march + april + may + june + july + august + september + october + november + december + unknown`},
-}
-
-// speciesLists counts the species list of each area, whose rows follow one another.
-func (a *auditor) speciesLists() error {
-	listed := make([]int64, len(a.areas)+1) // by area_id
-	strays, last := 0, int64(0)
-	if err := a.each("SELECT area_id FROM area_taxon ORDER BY id", func(s *sqlite.Stmt) error {
-		id := s.ColumnInt64(0)
-		if id < max(last, 1) || id >= int64(len(listed)) {
-			strays++
-			return nil
-		}
-		last = id
-		listed[id]++
-		return nil
-	}); err != nil {
-		return err
-	}
-	if strays > 0 {
-		a.problem("species lists of no area, or out of order (%d)", strays)
-	}
-	wrong, from := 0, int64(1)
-	err := a.each("SELECT id, species, kind IN ('commune', 'department', 'region'), first_taxon, last_taxon FROM area ORDER BY id", func(s *sqlite.Stmt) error {
-		id := s.ColumnInt64(0)
-		if id < 1 || id >= int64(len(listed)) {
-			wrong++
-			return nil
-		}
-		if s.ColumnInt64(2) != 0 && s.ColumnInt64(1) != listed[id] || s.ColumnInt64(3) != from || s.ColumnInt64(4) != from+listed[id]-1 {
-			wrong++
-		}
-		from += listed[id]
-		return nil
-	})
-	if wrong > 0 {
-		a.problem("areas whose species differ from their list (%d)", wrong)
-	}
-	return err
+	{"names of no taxon", "SELECT COUNT(*) FROM taxon_name WHERE cd_ref NOT IN (SELECT cd_ref FROM taxon)"},
+	{"codes of no taxon", "SELECT COUNT(*) FROM name_code WHERE cd_ref NOT IN (SELECT cd_ref FROM taxon)"},
 }
 
 // complete checks that the tables a GeoPackage needs are there.
@@ -377,23 +162,4 @@ func (a *auditor) complete() error {
 		}
 	}
 	return nil
-}
-
-// packed checks that packed figures agree with the plain ones.
-func (a *auditor) packed() error {
-	return a.each("SELECT cd_ref, observations, cells, cube FROM taxon JOIN taxon_sheet USING (cd_ref)", func(s *sqlite.Stmt) error {
-		n, c := 0, 0
-		add := func(sum *int) func(areaTally) {
-			return func(t areaTally) {
-				if int(t.area) < len(a.areas) {
-					*sum += int(t.n)
-				}
-			}
-		}
-		if eachTally(column(s, 2), add(&n)) != nil || eachSlot(column(s, 3), 0, 1<<15, add(&c)) != nil ||
-			n != s.ColumnInt(1) || c != n {
-			a.problem("packed figures of taxon %d", s.ColumnInt(0))
-		}
-		return nil
-	})
 }

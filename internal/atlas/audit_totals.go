@@ -18,8 +18,6 @@ type Rows struct {
 	AreaTaxon    func(area geo.AreaKey, cd taxon.CdRef, n int)
 	Organisation func(name string, n int)
 	End          func()
-
-	ordinary map[taxon.CdRef]int // by unit
 }
 
 // heard is the first of at most one, with nothing missing.
@@ -27,15 +25,8 @@ func heard(also []Rows) (r Rows) {
 	if len(also) > 0 {
 		r = also[0]
 	}
-	r.ordinary = map[taxon.CdRef]int{}
-	cube, ordinary := r.Cube, r.ordinary
-	r.Cube = func(cd taxon.CdRef, area geo.AreaKey, year, n int, blurred bool) {
-		if !blurred {
-			ordinary[cd] += n
-		}
-		if cube != nil {
-			cube(cd, area, year, n, blurred)
-		}
+	if r.Cube == nil {
+		r.Cube = func(taxon.CdRef, geo.AreaKey, int, int, bool) {}
 	}
 	if r.Area == nil {
 		r.Area = func(geo.AreaKey, int) {}
@@ -52,223 +43,142 @@ func heard(also []Rows) (r Rows) {
 	return r
 }
 
-// totals are queries whose answer must be 0: a total is the sum of what is listed, everywhere
-// one is told beside its list, so that subtracting one from the other tells nothing.
-var totals = [...]struct{ what, sql string }{
-	{"taxa whose number of species differs from those below them", `SELECT COUNT(*) FROM taxon JOIN
-		(SELECT ancestor_cd_ref AS up, SUM(is_species) AS n FROM taxon_path JOIN taxon USING (cd_ref) GROUP BY up) ON up = cd_ref WHERE species != n`},
-	{"taxa whose organisations differ from their figures", `SELECT COUNT(*) FROM taxon LEFT JOIN
-		(SELECT cd_ref AS cd, SUM(observations) AS n FROM taxon_organisation GROUP BY cd) ON cd = cd_ref WHERE observations != COALESCE(n, 0)`},
-	{"organisations whose taxa differ from their figures", `SELECT COUNT(*) FROM organisation LEFT JOIN
-		(SELECT organisation_id AS o, SUM(t.observations) AS n FROM taxon_organisation AS t JOIN taxon USING (cd_ref)
-		WHERE parent_cd_ref NOT IN (SELECT cd_ref FROM taxon) GROUP BY o) ON o = id WHERE observations != COALESCE(n, 0)`},
-	{"species whose lists are longer than their figures", `SELECT COUNT(*) FROM taxon JOIN
-		(SELECT cd_ref AS cd, MAX(observations) AS n FROM area_taxon GROUP BY cd) ON cd = cd_ref WHERE n > observations`},
-	{"names of no taxon", `SELECT COUNT(*) FROM taxon_name WHERE cd_ref NOT IN (SELECT cd_ref FROM taxon)`},
-	{"codes of no taxon", `SELECT COUNT(*) FROM name_code WHERE cd_ref NOT IN (SELECT cd_ref FROM taxon)`},
-}
-
-// totals compares what is told as a sum with what it is the sum of, and gives rows out.
-func (a *auditor) totals() error {
-	for _, c := range totals {
-		if err := a.each(c.sql, func(s *sqlite.Stmt) error {
-			if n := s.ColumnInt64(0); n != 0 {
-				a.problem("%s (%d)", c.what, n)
-			}
+// cube adds the cube up, row by row. Rows of a taxon follow one another.
+func (a *auditor) cube() error {
+	out := a.out
+	years := [4096]int{}
+	var cd taxon.CdRef // whose rows are being read
+	var own unitRows
+	lost, reading := 0, false
+	next := func() {
+		if !reading {
+			return
+		}
+		t, again := a.units[cd]
+		if again {
+			lost++
+		}
+		own.tally.add(t.tally)
+		own.ordinary += t.ordinary
+		a.units[cd] = own
+	}
+	err := a.each("SELECT id, cd_ref, area_id, year, observations, blurred FROM cube ORDER BY id", func(s *sqlite.Stmt) error {
+		id, to, i, year, n, blurred := s.ColumnInt64(0), code(s, 1), s.ColumnInt(2)-1, s.ColumnInt(3), s.ColumnInt(4), s.ColumnInt(5) != 0
+		if i < 0 || i >= len(a.areas) || n <= 0 || year < 0 || year >= len(years) {
+			lost++
 			return nil
-		}); err != nil {
-			return err
 		}
-	}
-	lists, err := a.areaLists()
-	if err != nil {
-		return err
-	}
-	if err := a.each("SELECT name, observations FROM organisation", func(s *sqlite.Stmt) error {
-		a.rows.Organisation(s.ColumnText(0), s.ColumnInt(1))
-		return nil
-	}); err != nil {
-		return err
-	}
-	if err := a.taxonSheets(); err != nil {
-		return err
-	}
-	if err := a.areaSheets(lists); err != nil {
-		return err
-	}
-	return a.home()
-}
-
-// altitudes checks that no more altitudes are told of a taxon than it has ordinary observations:
-// of blurred ones none is.
-func (a *auditor) altitudes() error {
-	ordinary := map[taxon.CdRef]int{}
-	if err := a.each("SELECT ancestor_cd_ref, cd_ref FROM taxon_path", func(s *sqlite.Stmt) error {
-		ordinary[taxon.CdRef(s.ColumnInt(0))] += a.rows.ordinary[taxon.CdRef(s.ColumnInt(1))]
-		return nil
-	}); err != nil {
-		return err
-	}
-	wrong := 0
-	err := a.each("SELECT cd_ref, SUM(observations) FROM altitude GROUP BY cd_ref", func(s *sqlite.Stmt) error {
-		// Of a subspecies the cube tells nothing: its species does.
-		if n, ok := ordinary[taxon.CdRef(s.ColumnInt(0))]; ok && s.ColumnInt(1) > n {
-			wrong++
+		if !reading || to != cd {
+			next()
+			cd, own, reading = to, unitRows{from: id}, true
 		}
+		area := a.areas[i].Area
+		if blurred {
+			out.Blurred += n
+		} else if own.ordinary += n; area.Kind() != a.meta.Mesh {
+			lost++ // an ordinary observation is shown in a cell of the mesh and nowhere else
+		}
+		a.rows.Cube(cd, area, year, n, blurred)
+		a.shown[i] += n
+		years[year] += n
+		own.add(tally{uint32(n), int16(year), int16(year)})
+		own.to = id
 		return nil
 	})
-	if wrong > 0 {
-		a.problem("taxa with more altitudes than ordinary observations (%d)", wrong)
+	next()
+	for i, n := range a.shown {
+		if n > 0 {
+			out.Observations += n
+			out.ByKind[a.areas[i].Area.Kind()] += n
+		}
+	}
+	for y, n := range years {
+		if n > 0 {
+			out.Years[y] = n
+		}
+	}
+	if lost > 0 {
+		a.problem("%d cube rows of no area, of the wrong kind, or apart from their taxon", lost)
 	}
 	return err
 }
 
-// listSum is what a species list adds up to; mixed tells one list from another.
-type listSum struct {
-	species, n int
-	mixed      uint64
-}
-
-func (l *listSum) add(cd taxon.CdRef, n int) {
-	l.species++
-	l.n += n
-	l.mixed += uint64(n) * (uint64(cd)*0x9e3779b97f4a7c15 ^ 0x5bf03635)
-}
-
-// areaLists compares the plain species lists of areas with the packed ones of areas and of taxa.
-func (a *auditor) areaLists() (packed []listSum, err error) {
-	plain, ofTaxa := make([]listSum, len(a.areas)), make([]listSum, len(a.areas))
-	packed = make([]listSum, len(a.areas))
-	if err := a.each("SELECT area_id, cd_ref, observations FROM area_taxon", func(s *sqlite.Stmt) error {
-		i, cd, n := s.ColumnInt(0)-1, taxon.CdRef(s.ColumnInt(1)), s.ColumnInt(2)
-		if i >= 0 && i < len(a.areas) {
-			plain[i].add(cd, n)
-			a.rows.AreaTaxon(a.areas[i].Area, cd, n)
-		}
-		return nil
-	}); err != nil {
-		return nil, err
-	}
+// compare compares what was read in one half of an audit with what was read in the other.
+func (a *auditor) compare() {
 	for i := range a.areas {
-		a.rows.Area(a.areas[i].Area, a.areas[i].N)
-	}
-	if err := a.each("SELECT area_id, taxa FROM area_sheet", func(s *sqlite.Stmt) error {
-		i := s.ColumnInt(0) - 1
-		if i < 0 || i >= len(a.areas) {
-			return nil
+		if a.shown[i] > a.areas[i].N {
+			a.problem("%s has fewer observations than are shown in it", a.areas[i].Area)
 		}
-		return eachTaxon(column(s, 1), func(t taxonTally, _ *unpacker) { packed[i].add(taxon.CdRef(t.cd), int(t.n)) })
-	}); err != nil {
-		return nil, err
-	}
-	if err := a.each("SELECT cd_ref, areas FROM taxon_sheet WHERE cd_ref IN (SELECT cd_ref FROM taxon WHERE is_species)", func(s *sqlite.Stmt) error {
-		cd := taxon.CdRef(s.ColumnInt(0))
-		return eachTally(column(s, 1), func(t areaTally) {
-			if int(t.area) < len(ofTaxa) {
-				ofTaxa[t.area].add(cd, int(t.n))
-			}
-		})
-	}); err != nil {
-		return nil, err
 	}
 	wrong := 0
-	for i := range a.areas {
+	for i, cd := range a.taxa.cds {
+		p := &a.plain[i]
+		if at, ok := a.units[cd]; ok && (at.from != p.from || at.to != p.to) || !ok && p.from > 0 && p.to >= p.from {
+			wrong++
+		}
+	}
+	a.count(wrong, "taxa whose rows of the cube are elsewhere")
+	a.comparePaths()
+	wrong = 0
+	for i := range a.listed {
+		l := &a.listed[i]
 		admin := a.areas[i].Area.Kind().Mesh() == 0
-		if packed[i] != ofTaxa[i] || admin && plain[i] != packed[i] || packed[i].species != a.areas[i].Taxa {
+		if l.packed != l.ofTaxa || admin && l.plain != l.packed || l.packed.species != a.areas[i].Taxa {
 			wrong++
 		}
 	}
-	if wrong > 0 {
-		a.problem("areas whose species lists differ from one another (%d)", wrong)
-	}
-	return packed, nil
+	a.count(wrong, "areas whose species lists differ from one another")
 }
 
-// taxonSheets compares the totals of sheets of taxa with the plain tables and with what they list.
-func (a *auditor) taxonSheets() error {
-	alt := map[int]int{}
-	if err := a.each("SELECT cd_ref, SUM(observations) FROM altitude GROUP BY cd_ref", func(s *sqlite.Stmt) error {
-		alt[s.ColumnInt(0)] = s.ColumnInt(1)
-		return nil
-	}); err != nil {
-		return err
+// comparePaths adds the taxa of the cube up along taxon_path, and compares the sums with what is
+// told of the taxa above: a total is the sum of what is listed, everywhere one is told beside its
+// list, so that subtracting one from the other tells nothing.
+func (a *auditor) comparePaths() {
+	type sum struct {
+		unitRows
+		species int
+		above   bool
 	}
-	wrong := 0
-	err := a.each(`SELECT cd_ref, sheet, january, february, march, april, may, june, july, august, september, october, november, december, unknown
-		FROM taxon_sheet JOIN month USING (cd_ref)`, func(s *sqlite.Stmt) error {
-		sheet := column(s, 1)
-		var months [12]int
-		var days [36]int
-		var undated, known, n int
-		var altitudes []AltitudeClass
-		var orgs []Count
-		for name, v := range map[string]any{"months": &months, "undated": &undated, "altknown": &known, "altitudes": &altitudes,
-			"organisations": &orgs, "td": &days, "n": &n} {
-			if b := member(sheet, name); b != nil && json.Unmarshal(b, v) != nil {
-				wrong++
-				return nil
-			}
+	sums := make([]sum, len(a.plain))
+	counted := map[taxon.CdRef]bool{}
+	for _, b := range a.below {
+		counted[b.cd] = true
+		i, ok := a.find(b.up)
+		if !ok {
+			continue
 		}
-		dated := 0
-		for i := range months {
-			if months[i] != s.ColumnInt(2+i) || days[3*i]+days[3*i+1]+days[3*i+2] > months[i] {
-				wrong++
-				return nil
-			}
-			dated += months[i]
+		u := a.units[b.cd]
+		sums[i].above = true
+		sums[i].add(u.tally)
+		sums[i].ordinary += u.ordinary
+		if k, ok := a.find(b.cd); ok {
+			sums[i].species += a.plain[k].isSpecies
 		}
-		sum := 0
-		for _, c := range altitudes {
-			sum += c.N
-		}
-		of := 0
-		for _, o := range orgs {
-			of += o.N
-		}
-		if undated != s.ColumnInt(14) || dated+undated != n || sum != known || known != alt[s.ColumnInt(0)] || of != n {
-			wrong++
-		}
-		return nil
-	})
-	if wrong > 0 {
-		a.problem("taxon sheets whose totals differ from what they list (%d)", wrong)
 	}
-	return err
-}
-
-// areaSheets does the same for areas. Groups count species: a record known to the genus is in the
-// area's observations only.
-func (a *auditor) areaSheets(lists []listSum) error {
-	wrong := 0
-	err := a.each("SELECT area_id, sheet FROM area_sheet", func(s *sqlite.Stmt) error {
-		i, sheet := s.ColumnInt(0)-1, column(s, 1)
-		var n, taxa int
-		var groups []GroupCount
-		var orgs []Count
-		for name, v := range map[string]any{"n": &n, "taxa": &taxa, "groups": &groups, "organisations": &orgs} {
-			if b := member(sheet, name); b != nil && json.Unmarshal(b, v) != nil {
-				wrong++
-				return nil
-			}
+	for cd := range a.units {
+		if !counted[cd] {
+			a.problem("cube rows of taxon %d are below no taxon", cd)
 		}
-		var sum GroupCount
-		for _, g := range groups {
-			sum.Observations += g.Observations
-			sum.Taxa += g.Taxa
-		}
-		of := 0
-		for _, o := range orgs {
-			of += o.N
-		}
-		if i < 0 || i >= len(a.areas) || sum.Observations != lists[i].n || sum.Taxa != taxa || taxa != a.areas[i].Taxa || of != n {
-			wrong++
-		}
-		return nil
-	})
-	if wrong > 0 {
-		a.problem("area sheets whose totals differ from what they list (%d)", wrong)
 	}
-	return err
+	species, altitudes := 0, 0
+	for i, cd := range a.taxa.cds {
+		h, s, p := &a.taxa.rows[i], &sums[i], &a.plain[i]
+		if !s.above { // of a subspecies the cube tells nothing: its species does
+			continue
+		}
+		if int64(s.n) != int64(h.n) || s.first != h.first || s.last != h.last {
+			a.problem("taxon %d: figures %d, cube %d", cd, h.n, s.n)
+		}
+		if s.species != p.species {
+			species++
+		}
+		// Of blurred observations no altitude is told.
+		if p.altitudes > s.ordinary {
+			altitudes++
+		}
+	}
+	a.count(species, "taxa whose number of species differs from those below them")
+	a.count(altitudes, "taxa with more altitudes than ordinary observations")
 }
 
 // home compares the first page and the description with the figures.

@@ -3,6 +3,8 @@ package atlas_test
 import (
 	"context"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,6 +66,84 @@ func TestTotals(t *testing.T) {
 		}
 		if audit, err := a.Audit(context.Background()); err == nil && len(audit.Problems) == 0 {
 			t.Errorf("%s goes unseen", what)
+		}
+		a.Close()
+	}
+}
+
+// TestProblems: each thing that an audit checks is seen, and told for what it is.
+func TestProblems(t *testing.T) {
+	const commune = "(SELECT id FROM area WHERE code = '34001')"
+	for _, c := range [...]struct{ sql, want string }{
+		{"UPDATE cube SET area_id = 9999 WHERE id = 1", "cube rows of no area"},
+		{"UPDATE cube SET id = -1 WHERE id = (SELECT last_cube FROM taxon WHERE cd_ref = 79273)", "cube rows of no area, of the wrong kind, or apart"},
+		{"DROP TRIGGER rtree_area_geom_update4; DROP TRIGGER rtree_area_geom_update5; UPDATE area SET observations = 0 WHERE id = " + commune,
+			"area sheets differ from their figures"},
+		{"DROP TRIGGER rtree_area_geom_update4; DROP TRIGGER rtree_area_geom_update5; UPDATE area SET observations = 0 WHERE id = (SELECT area_id FROM cube WHERE id = 1)",
+			"fewer observations than are shown in it"},
+		{"UPDATE taxon SET first_cube = first_cube + 1 WHERE cd_ref = 79273", "taxa whose rows of the cube are elsewhere"},
+		{"UPDATE taxon SET first_cube = 1, last_cube = 2 WHERE cd_ref = 900011", "taxa whose rows of the cube are elsewhere"},
+		{"DELETE FROM taxon_path WHERE cd_ref = 79273", "cube rows of taxon 79273 are below no taxon"},
+		{"UPDATE taxon SET last_year = last_year + 1 WHERE cd_ref = 79273", "taxon 79273: figures"},
+		{"UPDATE cube SET observations = observations + 1 WHERE id = 1", "figures"},
+		{"UPDATE taxon SET species = species + 1 WHERE cd_ref = 900011", "taxa whose number of species differs"},
+		{"UPDATE altitude SET observations = observations + 500 WHERE id = 1", "taxa with more altitudes than ordinary observations"},
+		{"INSERT INTO altitude VALUES (9999, 4242, 200, 400, 1)", "altitudes of no taxon"},
+		{"UPDATE month SET june = june + 1 WHERE cd_ref = 79273", "taxa whose months differ"},
+		{"DELETE FROM month WHERE cd_ref = 79273", "taxa whose months differ"},
+		{"UPDATE month SET june = june + 1, july = july - 1 WHERE cd_ref = 79273", "taxon sheets whose totals differ"},
+		{"UPDATE taxon_organisation SET cd_ref = cd_ref + 4294967296 WHERE id = 1", "taxa whose organisations differ"},
+		{"UPDATE taxon_organisation SET observations = observations + 1 WHERE id = 1", "taxa whose organisations differ"},
+		{"UPDATE organisation SET observations = observations + 1 WHERE id = 1", "organisations whose taxa differ"},
+		{"UPDATE area_taxon SET observations = observations + 500 WHERE id = 1", "species whose lists are longer"},
+		{"UPDATE area_taxon SET observations = observations + 1 WHERE id = 1", "areas whose species lists differ from one another"},
+		{"UPDATE area_taxon SET area_id = 9999 WHERE id = 1", "species lists of no area, or out of order"},
+		{"UPDATE area_taxon SET id = 9999 WHERE id = 1", "species lists of no area, or out of order"},
+		{"DELETE FROM area_taxon WHERE id = 1", "areas whose species differ from their list"},
+		{"DROP TRIGGER rtree_area_geom_update4; DROP TRIGGER rtree_area_geom_update5; UPDATE area SET last_taxon = last_taxon + 1 WHERE id = " + commune,
+			"areas whose species differ from their list"},
+		{"UPDATE taxon_sheet SET areas = x'00' WHERE cd_ref = 79273", "areas whose species lists differ from one another"},
+		{"UPDATE taxon_sheet SET areas = x'05' WHERE cd_ref = 79273", "packed figures of taxon 79273"},
+		{"UPDATE taxon_sheet SET cells = x'00' WHERE cd_ref = 79273", "packed figures of taxon 79273"},
+		{"UPDATE taxon_sheet SET cube = x'00' WHERE cd_ref = 79273", "packed figures of taxon 79273"},
+		{"UPDATE taxon_sheet SET cube = cube || x'01' WHERE cd_ref = 79273", "packed figures of taxon 79273"},
+		{"UPDATE area_sheet SET taxa = x'00' WHERE area_id = " + commune, "areas whose species lists differ from one another"},
+		{"UPDATE area_sheet SET taxa = x'05' WHERE area_id = " + commune, "area sheets whose totals differ"},
+		{"UPDATE taxon_sheet SET sheet = json_set(sheet, '$.n', 12345) WHERE cd_ref = 79273", "taxon sheets differ from their figures"},
+		{"UPDATE taxon_sheet SET sheet = json_remove(sheet, '$.n') WHERE cd_ref = 79273", "taxon sheets differ from their figures"},
+		{"UPDATE taxon_sheet SET sheet = json_set(sheet, '$.years[0].n', 77) WHERE cd_ref = 79273", "taxon sheets differ from their figures"},
+		{"UPDATE taxon_sheet SET sheet = json_remove(sheet, '$.years') WHERE cd_ref = 79273", "taxon sheets differ from their figures"},
+		{"UPDATE taxon_sheet SET sheet = substr(sheet, 1, length(sheet) - 1) WHERE cd_ref = 79273", "taxon sheets differ from their figures"},
+		{"DELETE FROM taxon_sheet WHERE cd_ref = 79273", "taxon sheets differ from their figures"},
+		{"UPDATE taxon_sheet SET cd_ref = 4242 WHERE cd_ref = 79273", "taxon sheets differ from their figures"},
+		{"UPDATE taxon_sheet SET sheet = json_set(sheet, '$.altknown', 1) WHERE cd_ref = 79273", "taxon sheets whose totals differ"},
+		{"UPDATE taxon_sheet SET sheet = json_set(sheet, '$.altitudes[0].n', 77) WHERE cd_ref = 79273", "taxon sheets whose totals differ"},
+		{"UPDATE taxon_sheet SET sheet = json_set(sheet, '$.undated', 77) WHERE cd_ref = 79273", "taxon sheets whose totals differ"},
+		{"UPDATE taxon_sheet SET sheet = json_set(sheet, '$.months[5]', 77) WHERE cd_ref = 79273", "taxon sheets whose totals differ"},
+		{"UPDATE taxon_sheet SET sheet = json_set(sheet, '$.td[1]', 77) WHERE cd_ref = 79273", "taxon sheets whose totals differ"},
+		{"UPDATE taxon_sheet SET sheet = json_set(sheet, '$.organisations[0].n', 77) WHERE cd_ref = 79273", "taxon sheets whose totals differ"},
+		{"UPDATE area_sheet SET sheet = json_set(sheet, '$.n', 77) WHERE area_id = " + commune, "area sheets differ from their figures"},
+		{"UPDATE area_sheet SET sheet = json_set(sheet, '$.years[0].n', 77) WHERE area_id = " + commune, "area sheets differ from their figures"},
+		{"DELETE FROM area_sheet WHERE area_id = " + commune, "area sheets differ from their figures"},
+		{"UPDATE area_sheet SET sheet = json_set(sheet, '$.taxa', 77) WHERE area_id = " + commune, "area sheets whose totals differ"},
+		{"UPDATE area_sheet SET sheet = json_set(sheet, '$.groups[0].n', 77) WHERE area_id = " + commune, "area sheets whose totals differ"},
+		{"UPDATE area_sheet SET sheet = json_set(sheet, '$.groups[0].taxa', 77) WHERE area_id = " + commune, "area sheets whose totals differ"},
+		{"UPDATE area_sheet SET sheet = json_set(sheet, '$.organisations[0].n', 77) WHERE area_id = " + commune, "area sheets whose totals differ"},
+		{"DELETE FROM rtree_area_geom WHERE id = 1", "areas whose outline has no index"},
+		{"INSERT INTO taxon_name VALUES (9999, 4242, 4242, 'valid', 'Nemo nemo', 'nemo nemo')", "names of no taxon"},
+		{"INSERT INTO name_code VALUES (4242, 4242)", "codes of no taxon"},
+		{"DROP TABLE gpkg_extensions", "no table gpkg_extensions"},
+		{"DROP TABLE status", "no table status"},
+		{"PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'altitude') WHERE name = 'status'", "SQLite:"},
+	} {
+		a, err := atlas.Open(snapshot(t, c.sql))
+		if err != nil {
+			t.Errorf("%s: %v", c.sql, err)
+			continue
+		}
+		audit, err := a.Audit(context.Background())
+		if err != nil || !slices.ContainsFunc(audit.Problems, func(p string) bool { return strings.Contains(p, c.want) }) {
+			t.Errorf("%s: %q, %v; want %s", c.sql, audit.Problems, err, c.want)
 		}
 		a.Close()
 	}
