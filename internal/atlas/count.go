@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"runtime"
 	"slices"
+
+	"github.com/paulmach/orb"
 
 	"garrigue/internal/civil"
 	"garrigue/internal/fault"
@@ -18,14 +21,21 @@ type snapshot struct {
 	*Builder
 	progress func(step string, done, total int64)
 
-	zones  []zone // by area number, in order of key
+	zones  []zone     // by area number, in order of key
+	kinds  []geo.Kind // of zones
 	zoneOf map[geo.AreaKey]int32
 	nodes  []node // in order of CdRef
 	nodeOf map[taxon.CdRef]int32
 	dense  []int32 // the same by CdRef, for those that TAXREF numbers
 	order  []int32 // nodes above species, children before parents
 	year0  int16   // first year observed
-	span   int     // years from it to the last
+	days   dayTable
+	span   int // years from it to the last
+
+	outlines map[geo.AreaKey]orb.MultiPolygon // thinned for display
+	heads    []TaxonHead                      // by node; their figures once all is counted
+	group    []int                            // by node: index of taxon.Groups, their number when in none
+	statuses map[taxon.CdRef][]taxon.Status
 }
 
 // zone is an area of the snapshot with what is published in it.
@@ -146,8 +156,50 @@ func (b *Builder) number() {
 	for i, r := range b.records {
 		b.records[i] = r&(1<<20-1) | record(at[r.place()])<<20 | record(tax[r.taxon()])<<43
 	}
-	slices.Sort(b.records)
+	sortRecords(b.records, runtime.GOMAXPROCS(0))
 	b.taxa, b.areas, b.spots, b.orgs = nil, nil, nil, nil
+}
+
+// sortRecords sorts in place on so many processors: half of the records are above the median of a
+// sample, near enough.
+func sortRecords(list []record, processors int) {
+	const sample, few = 255, 1 << 16
+	if processors < 2 || len(list) < few {
+		slices.Sort(list)
+		return
+	}
+	some := make([]record, sample)
+	for i := range some {
+		some[i] = list[i*(len(list)/sample)]
+	}
+	slices.Sort(some)
+	at := below(list, some[sample/2])
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		sortRecords(list[:at], processors/2)
+	}()
+	sortRecords(list[at:], processors-processors/2)
+	<-done
+}
+
+// below brings the records below a limit to the beginning, and counts them.
+func below(list []record, limit record) int {
+	lo, hi := 0, len(list)
+	for {
+		for lo < hi && list[lo] < limit {
+			lo++
+		}
+		for lo < hi && list[hi-1] >= limit {
+			hi--
+		}
+		if lo == hi {
+			return lo
+		}
+		hi--
+		list[lo], list[hi] = list[hi], list[lo]
+		lo++
+	}
 }
 
 // Equal reports whether another Builder of the same references (Beside) was given the same
@@ -331,20 +383,24 @@ func (s *snapshot) postorder() {
 	}
 }
 
-// count computes the figures of every taxon and area, and gives the cube to the file on
-// the way.
+// count computes the figures of units and areas, and gives the cube to the file on the way.
 func (s *snapshot) count(ctx context.Context, w *writer) error {
 	s.yearSpan()
 	if err := s.gatherAll(ctx, w); err != nil {
 		return err
 	}
-	s.records = nil
+	s.records, s.days = nil, dayTable{}
 	s.placeOrgs()
+	return nil
+}
+
+// sumAll computes the figures of the taxa above species, once those of units are. It touches neither
+// areas nor the short forms of taxa.
+func (s *snapshot) sumAll() {
 	c := newCounter(s)
 	for _, i := range s.order {
 		c.sumChildren(&s.nodes[i])
 	}
-	return nil
 }
 
 // yearSpan finds the years observed, for tables indexed by year.
@@ -356,8 +412,31 @@ func (s *snapshot) yearSpan() {
 	if len(s.records) > 0 {
 		s.year0 = yearOf(first)
 		s.span = int(yearOf(last)-s.year0) + 1
+		s.days = newDayTable(first, last)
 	}
 }
+
+// dayTable tells year, month and ten-day period of every day observed, which takes longer to compute.
+type dayTable struct {
+	first civil.Date
+	days  []dayParts
+}
+
+type dayParts struct {
+	year        int16
+	month, part uint8 // from 0, of 12 and 36
+}
+
+func newDayTable(first, last civil.Date) dayTable {
+	t := dayTable{first, make([]dayParts, int(last-first)+1)}
+	for i := range t.days {
+		y, m, d := (first + civil.Date(i)).Civil()
+		t.days[i] = dayParts{int16(y), uint8(m - 1), uint8((m-1)*3 + min((d-1)/10, 2))}
+	}
+	return t
+}
+
+func (t *dayTable) of(d civil.Date) dayParts { return t.days[d-t.first] }
 
 // Species shown as first seen most recently in an area.
 const maxRecent = 8

@@ -2,6 +2,7 @@ package atlas
 
 import (
 	"context"
+	"math/bits"
 	"runtime"
 	"slices"
 
@@ -20,31 +21,58 @@ type counter struct {
 	s         *snapshot
 	years     []uint32 // of one taxon, from year0
 	scratch   []zoneTally
-	touched   []int32
-	periods   []int8
+	touched   []uint64 // a bit for each area with something in scratch
+	periods   []uint8
 	rows      []areaTally
+	cube      []cubeRow
+	packed    []byte
 	joined    []record
 	zoneYears [][]uint32 // by area, this counter's share
 }
 
 func newCounter(s *snapshot) *counter {
-	return &counter{s: s, years: make([]uint32, s.span), scratch: make([]zoneTally, len(s.zones)), zoneYears: make([][]uint32, len(s.zones))}
+	return &counter{s: s, years: make([]uint32, s.span), scratch: make([]zoneTally, len(s.zones)),
+		touched: make([]uint64, (len(s.zones)+63)/64), zoneYears: make([][]uint32, len(s.zones))}
+}
+
+// in is the sum of an area in the scratch.
+func (c *counter) in(z int32) *zoneTally {
+	c.touched[z>>6] |= 1 << (z & 63)
+	return &c.scratch[z]
+}
+
+// eachTouched calls f with the areas that have something in the scratch, in order, and clears it.
+func (c *counter) eachTouched(f func(z int32, t *zoneTally)) {
+	for k, word := range c.touched {
+		for ; word != 0; word &= word - 1 {
+			z := int32(k<<6 | bits.TrailingZeros64(word))
+			t := &c.scratch[z]
+			f(z, t)
+			*t = zoneTally{}
+		}
+		c.touched[k] = 0
+	}
 }
 
 // block is a run of nodes, and what was found of them.
 type block struct {
 	lo, hi int
-	found  []gathered
-	shares []share
-	days   []byte
-	done   chan struct{}
+	findings
+	done chan struct{}
 }
 
-// gathered is a node's part of what areas and the cube get.
+// findings are what areas and the cube get of a block, one after another by node.
+type findings struct {
+	found  []gathered
+	cubes  []cubeRow
+	shares []share
+	days   []byte
+}
+
+// gathered is how much of the findings is a node's.
 type gathered struct {
-	node   int32
-	cube   []cubeRow
-	shares int
+	node          int32
+	cubes, shares int
 }
 
 // share is a taxon's part in an area; its ten-day periods are the next bytes of the block.
@@ -81,12 +109,18 @@ func (s *snapshot) gatherAll(ctx context.Context, w *writer) error {
 	work := make(chan *block, blocksAhead)
 	counters := make([]*counter, runtime.GOMAXPROCS(0))
 	ended := make(chan struct{}, len(counters))
+	spare := make(chan findings, blocksAhead) // memory of blocks that were added
 	for i := range counters {
 		c := newCounter(s)
 		counters[i] = c
 		go func() {
 			for b := range work {
 				if ctx.Err() == nil {
+					select {
+					case f := <-spare:
+						b.findings = findings{f.found[:0], f.cubes[:0], f.shares[:0], f.days[:0]}
+					default:
+					}
 					c.gatherBlock(b)
 				}
 				close(b.done)
@@ -113,6 +147,10 @@ func (s *snapshot) gatherAll(ctx context.Context, w *writer) error {
 			return err
 		}
 		id = s.addBlock(b, w, cube, id)
+		select {
+		case spare <- b.findings:
+		default:
+		}
 		blocks[i] = nil
 		s.progress("publish.step.count", int64(b.hi), int64(len(s.nodes)))
 	}
@@ -157,7 +195,7 @@ func (c *counter) gatherBlock(b *block) {
 
 // addBlock adds the shares of a block to the areas and its cube to the file.
 func (s *snapshot) addBlock(b *block, w *writer, into *insertion, id int64) int64 {
-	shares, days := b.shares, b.days
+	shares, days, cubes := b.shares, b.days, b.cubes
 	for _, g := range b.found {
 		nd := &s.nodes[g.node]
 		for i := range shares[:g.shares] {
@@ -166,12 +204,13 @@ func (s *snapshot) addBlock(b *block, w *writer, into *insertion, id int64) int6
 			z.add(sh.dated)
 			if nd.species {
 				z.addSpecies(g.node, nd.name.CdRef, sh.dated, days[:sh.days])
+				s.addGroup(z, g.node, sh.n)
 				days = days[sh.days:]
 			}
 		}
 		shares = shares[g.shares:]
-		nd.cubeFrom, nd.cubeTo = id+1, id+int64(len(g.cube))
-		for _, row := range g.cube {
+		nd.cubeFrom, nd.cubeTo = id+1, id+int64(g.cubes)
+		for _, row := range cubes[:g.cubes] {
 			id++
 			blurred := int64(0)
 			if row.reasons() != 0 {
@@ -179,6 +218,7 @@ func (s *snapshot) addBlock(b *block, w *writer, into *insertion, id int64) int6
 			}
 			w.ints(into, id, int64(nd.name.CdRef), int64(row.area())+1, int64(row.year()), int64(row.n()), blurred)
 		}
+		cubes = cubes[g.cubes:]
 	}
 	return id
 }
@@ -204,8 +244,7 @@ func (c *counter) recordsOf(i int32) []record {
 // it when the node is a unit.
 func (c *counter) gather(i int32, run []record, b *block) {
 	nd := &c.s.nodes[i]
-	c.touched = c.touched[:0]
-	var cube []cubeRow
+	cube := c.cube[:0]
 	for lo := 0; lo < len(run); {
 		hi := lo
 		for hi < len(run) && run[hi].place() == run[lo].place() {
@@ -215,14 +254,13 @@ func (c *counter) gather(i int32, run []record, b *block) {
 		lo = hi
 	}
 	slices.Sort(cube)
+	c.cube = cube
 	nd.years = c.takeYears()
 	cube = mergeCube(cube)
 	c.packCells(nd, cube)
-	slices.Sort(c.touched)
 	c.rows = c.rows[:0]
 	n := len(b.shares)
-	for _, z := range c.touched {
-		t := &c.scratch[z]
+	c.eachTouched(func(z int32, t *zoneTally) {
 		c.rows = append(c.rows, areaTally{area: z, n: t.n, first: yearOf(t.first), last: yearOf(t.last)})
 		if nd.unit {
 			sh := share{zone: z, dated: t.dated}
@@ -233,15 +271,21 @@ func (c *counter) gather(i int32, run []record, b *block) {
 			}
 			b.shares = append(b.shares, sh)
 		}
-		*t = zoneTally{}
-	}
-	nd.zones = slices.Clip(packTallies(nil, c.rows))
+	})
+	nd.zones = c.packRows()
 	if nd.species && nd.n > 0 {
 		nd.nspecies = 1
 	}
 	if nd.unit {
-		b.found = append(b.found, gathered{i, cube, len(b.shares) - n})
+		b.cubes = append(b.cubes, cube...)
+		b.found = append(b.found, gathered{i, len(cube), len(b.shares) - n})
 	}
+}
+
+// packRows packs the rows, in no more memory than that takes.
+func (c *counter) packRows() []byte {
+	c.packed = packTallies(c.packed[:0], c.rows)
+	return slices.Clone(c.packed)
 }
 
 // packCells keeps a taxon's sorted cube packed: figures of all taxa stay in memory until
@@ -250,9 +294,10 @@ func (c *counter) packCells(nd *node, cube []cubeRow) {
 	if nd.unit && !nd.species && nd.cube == nil {
 		nd.direct = slices.Clone(cube)
 	}
-	nd.cube = slices.Clip(packCube(nil, cube))
+	c.packed = packCube(c.packed[:0], cube)
+	nd.cube = slices.Clone(c.packed)
 	c.rows = slotTallies(c.rows[:0], cube)
-	nd.cells = slices.Clip(packTallies(nil, c.rows))
+	nd.cells = c.packRows()
 	nd.blurred = 0
 	for _, t := range c.rows {
 		if t.reasons != 0 {
@@ -268,25 +313,24 @@ func (c *counter) gatherPlace(nd *node, run []record, cube []cubeRow) []cubeRow 
 	var year int16
 	n := uint32(0)
 	for i, r := range run {
-		y, m, d := r.day().Civil()
-		if int16(y) != year && i > 0 {
+		day := c.s.days.of(r.day())
+		if day.year != year && i > 0 {
 			cube = append(cube, makeCube(at.areas[0], at.reasons, year, n))
 			c.addYear(nd, at, year, n)
 			n = 0
 		}
-		year = int16(y)
+		year = day.year
 		n++
 		switch r.precision() {
 		case toDay:
-			k := (m-1)*3 + min((d-1)/10, 2)
-			c.periods = append(c.periods, int8(k))
-			nd.days[k]++
-			nd.months[m-1]++
+			c.periods = append(c.periods, day.part)
+			nd.days[day.part]++
+			nd.months[day.month]++
 			if nd.lastSeen == 0 || r.day() > nd.lastSeen.day() {
 				nd.lastSeen = r
 			}
 		case toMonth:
-			nd.months[m-1]++
+			nd.months[day.month]++
 			if nd.lastMonth == 0 || r.day() > nd.lastMonth.day() {
 				nd.lastMonth = r
 			}
@@ -301,10 +345,7 @@ func (c *counter) gatherPlace(nd *node, run []record, cube []cubeRow) []cubeRow 
 	}
 	sum := dated[civil.Date]{uint32(len(run)), run[0].day(), run[len(run)-1].day()}
 	for _, z := range at.areas {
-		t := &c.scratch[z]
-		if t.n == 0 {
-			c.touched = append(c.touched, z)
-		}
+		t := c.in(z)
 		t.add(sum)
 		for _, k := range c.periods {
 			t.days[k]++
@@ -340,7 +381,6 @@ func (c *counter) sumChildren(nd *node) {
 	for _, y := range nd.years {
 		c.years[y.year-c.s.year0] += y.n
 	}
-	c.touched = c.touched[:0]
 	c.addZones(nd.zones)
 	cubes := [][]cubeRow{nd.direct}
 	for _, k := range nd.children {
@@ -376,25 +416,18 @@ func (c *counter) sumChildren(nd *node) {
 	}
 	nd.years = c.takeYears()
 	c.packCells(nd, mergeCubes(cubes))
-	slices.Sort(c.touched)
 	c.rows = c.rows[:0]
-	for _, z := range c.touched {
-		t := &c.scratch[z]
+	c.eachTouched(func(z int32, t *zoneTally) {
 		c.rows = append(c.rows, areaTally{area: z, n: t.n, first: int16(t.first), last: int16(t.last)})
-		*t = zoneTally{}
-	}
-	nd.zones = slices.Clip(packTallies(nil, c.rows))
+	})
+	nd.zones = c.packRows()
 }
 
 // addZones sums into the scratch, whose dates are years here.
 func (c *counter) addZones(packed []byte) {
 	// What this very run packed cannot be broken.
 	_ = eachTally(packed, func(r areaTally) {
-		t := &c.scratch[r.area]
-		if t.n == 0 {
-			c.touched = append(c.touched, r.area)
-		}
-		t.add(dated[civil.Date]{r.n, civil.Date(r.first), civil.Date(r.last)})
+		c.in(r.area).add(dated[civil.Date]{r.n, civil.Date(r.first), civil.Date(r.last)})
 	})
 }
 
@@ -406,4 +439,25 @@ func (s *snapshot) yearTallies(years []uint32) []yearTally {
 		}
 	}
 	return out
+}
+
+// eachOwn calls f with the rows of a unit's cube: a species' whole, and of a higher taxon the records
+// known to no lower rank.
+func (nd *node) eachOwn(f func(cubeRow)) {
+	if !nd.species {
+		for _, c := range nd.direct {
+			f(c)
+		}
+		return
+	}
+	u := unpacker{b: nd.cube}
+	slot := uint64(0)
+	for i := u.len(); i > 0; i-- {
+		slot += u.uint()
+		year := uint64(0)
+		for k := u.len(); k > 0; k-- {
+			year += u.uint()
+			f(cubeRow(slot<<40 | year<<28 | u.uint()))
+		}
+	}
 }

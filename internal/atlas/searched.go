@@ -16,34 +16,47 @@ import (
 // moths: below, who came by may have looked at something else.
 const Searched = 20
 
-// writeSearched keeps, for each public group, what was observed of it in each cell of the mesh,
-// by year: where the group was looked for, as far as is published.
-func (s *snapshot) writeSearched(w *writer, heads []TaxonHead) {
-	row := w.insert("group_sheet", 2)
-	for _, g := range taxon.Groups() {
-		var rows []cubeRow
-		keep := func(c cubeRow) {
-			if c.reasons() == 0 && s.zones[c.area()].Key.Kind() == s.meta.Mesh {
-				rows = append(rows, c)
-			}
+// searched sums, for each public group, what was observed of it in each cell of the mesh, by year:
+// where the group was looked for, as far as is published. Packed, by index of taxon.Groups; nil of
+// a group that was seen nowhere.
+func (s *snapshot) searched() [][]byte {
+	groups := len(taxon.Groups())
+	nodes := make([][]int32, groups+1)
+	for i := range s.nodes {
+		if nd := &s.nodes[i]; nd.n > 0 && nd.unit {
+			nodes[s.group[i]] = append(nodes[s.group[i]], int32(i))
 		}
-		for i := range s.nodes {
-			nd := &s.nodes[i]
-			switch {
-			case nd.n == 0 || !nd.unit || heads[i].Group != g.Slug:
-			case nd.species:
-				for _, c := range unpackCube(nd.cube) {
-					keep(c)
+	}
+	out := make([][]byte, groups)
+	sums := make([]uint32, len(s.zones)*s.span) // by area and year
+	var rows []cubeRow
+	for g := range out {
+		for _, i := range nodes[g] {
+			s.nodes[i].eachOwn(func(c cubeRow) {
+				if c.reasons() == 0 && s.kinds[c.area()] == s.meta.Mesh {
+					sums[int(c.area())*s.span+int(c.year()-s.year0)] += c.n()
 				}
-			default:
-				for _, c := range nd.direct {
-					keep(c)
-				}
+			})
+		}
+		rows = rows[:0]
+		for k, n := range sums {
+			if n > 0 {
+				rows = append(rows, makeCube(int32(k/s.span), 0, s.year0+int16(k%s.span), n))
+				sums[k] = 0
 			}
 		}
 		if len(rows) > 0 {
-			slices.Sort(rows)
-			w.row(row, g.Slug, packCube(nil, mergeCube(rows)))
+			out[g] = packCube(nil, rows)
+		}
+	}
+	return out
+}
+
+func (s *snapshot) writeSearched(w *writer, searched [][]byte) {
+	row := w.insert("group_sheet", 2)
+	for i, g := range taxon.Groups() {
+		if searched[i] != nil {
+			w.row(row, g.Slug, searched[i])
 		}
 	}
 }

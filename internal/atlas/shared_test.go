@@ -52,6 +52,7 @@ func TestOccitanie(t *testing.T) {
 	if err := s.territory(); err != nil {
 		t.Fatal(err)
 	}
+	s.surround()
 	t.Logf("territory in %v", time.Since(start))
 	cells, lonely, before, after := 0, 0, 0, 0
 	for i := range s.zones {

@@ -13,37 +13,70 @@ import (
 	"garrigue/internal/taxon"
 )
 
-// heads makes the short form of every taxon, by number of node.
-func (s *snapshot) heads() []TaxonHead {
-	out := make([]TaxonHead, len(s.nodes))
-	statuses := s.statusesOf()
+// makeHeads makes the short form of every taxon, but for its figures, and says in which group it
+// is counted.
+func (s *snapshot) makeHeads() {
+	s.heads, s.group = make([]TaxonHead, len(s.nodes)), make([]int, len(s.nodes))
+	numbers := map[string]int{}
+	for i, g := range taxon.Groups() {
+		numbers[g.Slug] = i
+	}
+	s.statuses = s.statusesOf()
 	for i := range s.nodes {
-		nd := &s.nodes[i]
-		h := &out[i]
+		nd, h := &s.nodes[i], &s.heads[i]
 		h.CdRef, h.Rank = nd.name.CdRef, nd.name.Rank
 		h.ScientificName, h.Author = nd.name.ScientificName, nd.name.Author
 		h.Vernacular = taxon.PrimaryVernacular(nd.name.Vernacular)
 		h.VernacularEN = taxon.PrimaryVernacular(nd.name.VernacularEN)
 		h.Group = taxon.GroupOf(&nd.name)
-		h.Observations, h.FirstYear, h.LastYear = int(nd.n), int(nd.first), int(nd.last)
-		for k, n := range nd.days {
-			h.TenDays[k] = int(n)
-		}
-		list := statuses[h.CdRef]
+		list := s.statuses[h.CdRef]
 		if b, ok := taxon.Badge(list); ok {
 			h.RedList, h.RedListOf = b.Code, b.Type
 			h.Threatened = taxon.Threatened(b.Code)
 		}
 		h.Protected = taxon.Protected(list)
 		h.Sensitive = s.refs.Sensitive(h.CdRef)
+		g, ok := numbers[h.Group]
+		if !ok {
+			g = len(numbers)
+		}
+		s.group[i] = g
 	}
-	return out
+	tallies := make([]groupTally, len(s.zones)*(len(numbers)+1))
+	for i := range s.zones {
+		s.zones[i].groups, tallies = tallies[:len(numbers)+1], tallies[len(numbers)+1:]
+	}
+}
+
+// headFigures tells the short forms what was counted.
+func (s *snapshot) headFigures() {
+	for i := range s.nodes {
+		nd, h := &s.nodes[i], &s.heads[i]
+		h.Observations, h.FirstYear, h.LastYear = int(nd.n), int(nd.first), int(nd.last)
+		for k, n := range nd.days {
+			h.TenDays[k] = int(n)
+		}
+	}
+}
+
+// addGroup counts a species in the groups of an area.
+func (s *snapshot) addGroup(z *zone, node int32, n uint32) {
+	g, h := &z.groups[s.group[node]], &s.heads[node]
+	g.species++
+	g.n += int(n)
+	if h.Protected {
+		g.protected++
+		z.protected++
+	}
+	if h.Threatened {
+		z.threatened++
+	}
 }
 
 func (s *snapshot) writeTaxa(w *writer, heads []TaxonHead) {
 	row, sheet := w.insert("taxon", 21), w.insert("taxon_sheet", 5)
 	month, alt, status := w.insert("month", 14), w.insert("altitude", 5), w.insert("status", 10)
-	statuses := s.statusesOf()
+	statuses := s.statuses
 	all := s.allAltitudes()
 	altID, statusID := 0, 0
 	inOrder(len(s.nodes), func(i int) jsonText {
@@ -191,14 +224,19 @@ func (s *snapshot) taxonFigures(sh *TaxonSheet, nd *node, all []uint32) {
 	sh.Departments, sh.Communes = []AreaCount{}, []AreaCount{}
 	// What this very run packed cannot be broken.
 	_ = eachTally(nd.zones, func(t areaTally) {
-		z := &s.zones[t.area]
-		row := AreaCount{Area: z.Key, Name: z.Name, N: int(t.n), First: int(t.first), Last: int(t.last)}
-		switch z.Key.Kind() {
+		row := func() AreaCount {
+			z := &s.zones[t.area]
+			return AreaCount{Area: z.Key, Name: z.Name, N: int(t.n), First: int(t.first), Last: int(t.last)}
+		}
+		switch s.kinds[t.area] {
 		case geo.Department:
-			sh.Departments = append(sh.Departments, row)
+			sh.Departments = append(sh.Departments, row())
 		case geo.Commune:
 			sh.CommuneCount++
-			sh.Communes = insertBest(sh.Communes, row, maxCommunes, richest)
+			// Most of the thousands are seen at a glance not to be among the richest.
+			if n := len(sh.Communes); n < maxCommunes || int(t.n) >= sh.Communes[n-1].N {
+				sh.Communes = insertBest(sh.Communes, row(), maxCommunes, richest)
+			}
 		}
 	})
 	slices.SortFunc(sh.Departments, richest)
@@ -271,39 +309,6 @@ func (s *snapshot) organisations(list []orgTally) []Count {
 	}
 	slices.SortFunc(out, func(a, b Count) int { return cmp.Or(cmp.Compare(b.N, a.N), strings.Compare(a.Name, b.Name)) })
 	return out
-}
-
-// areaFigures counts the protected and threatened species of areas, and their groups.
-func (s *snapshot) areaFigures(heads []TaxonHead) {
-	numbers := map[string]int{}
-	for i, g := range taxon.Groups() {
-		numbers[g.Slug] = i
-	}
-	group := make([]int, len(heads))
-	for i := range heads {
-		n, ok := numbers[heads[i].Group]
-		if !ok {
-			n = len(numbers)
-		}
-		group[i] = n
-	}
-	inOrder(len(s.zones), func(i int) struct{} {
-		z := &s.zones[i]
-		z.groups = make([]groupTally, len(numbers)+1)
-		s.eachSpecies(z, func(node int32, t taxonTally) {
-			g := &z.groups[group[node]]
-			g.species++
-			g.n += int(t.n)
-			if heads[node].Protected {
-				g.protected++
-				z.protected++
-			}
-			if heads[node].Threatened {
-				z.threatened++
-			}
-		})
-		return struct{}{}
-	}, func(int, struct{}) {})
 }
 
 // areaRow is what is computed of an area before it is written.

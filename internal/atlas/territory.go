@@ -36,9 +36,9 @@ func (s *snapshot) territory() error {
 	}
 	keys := slices.Sorted(maps.Keys(known))
 	s.zones = make([]zone, len(keys))
-	s.zoneOf = make(map[geo.AreaKey]int32, len(keys))
+	s.zoneOf, s.kinds = make(map[geo.AreaKey]int32, len(keys)), make([]geo.Kind, len(keys))
 	for i, k := range keys {
-		s.zoneOf[k] = int32(i)
+		s.zoneOf[k], s.kinds[i] = int32(i), k.Kind()
 		s.zones[i] = zone{Area: known[k], orgs: map[uint32]tally{}}
 	}
 	for i := range s.zones {
@@ -52,13 +52,18 @@ func (s *snapshot) territory() error {
 			z.cells = append(z.cells, s.zoneOf[c])
 		}
 	}
+	s.outlines = g.outlines
+	return nil
+}
+
+// surround finds what is beside each area, and then leaves its outline as it is displayed.
+func (s *snapshot) surround() {
 	s.neighbours()
 	for i := range s.zones {
-		if thin := g.outlines[s.zones[i].Key]; len(thin) > 0 {
+		if thin := s.outlines[s.zones[i].Key]; len(thin) > 0 {
 			s.zones[i].Geometry = thin
 		}
 	}
-	return nil
 }
 
 // ground is what outlines alone tell. It takes half a second for a region, and is computed

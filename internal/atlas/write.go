@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -26,71 +25,76 @@ import (
 )
 
 // writer puts rows in a new snapshot and hashes them on the way: the hash names the
-// snapshot, so that equal content has an equal name. Rows are hashed, then inserted, by two
-// goroutines, in the order they are given, while the next ones are computed: inserting takes
-// as long as computing.
+// snapshot, so that equal content has an equal name. Rows are put in the form they have in the file
+// as they are given; a goroutine hashes them and lays them out in pages, in that order, while the next
+// ones are computed. The rows of the few tables that SQLite must write itself wait until all others
+// are in.
 type writer struct {
-	conn *sqlite.Conn
-	hash hash.Hash
-	buf  []byte
-	err  error // of the caller's side
+	ctx   context.Context
+	roots map[string]uint32 // of the tables written page by page
+	hash  hash.Hash
+	err   error // of the caller's side
 
-	rows   *rowBatch
-	full   chan *rowBatch
-	hashed chan *rowBatch
-	free   chan *rowBatch
-	failed error // of the inserting side; read once idle
+	into   [maxTables]*insertion // by number
+	tables int
+	cells  []byte // rows given and not sent
+	later  []laterRow
+	full   chan rowBatch
+	free   chan []byte
+	ended  chan struct{}
 	broken atomic.Bool
+
+	// Of the other goroutine until settled.
+	file   *pageFile
+	failed error
 }
 
-// rowBatch is rows on their way to the file.
+// rowBatch is rows on their way to the file, each the number of its insertion and a cell.
 type rowBatch struct {
-	rows []rowJob
-	ints []int64
+	cells []byte
+	done  chan struct{} // closed when the batch is in; nil: nobody waits
+}
+
+// laterRow is a row that SQLite writes; or, without a table, a script.
+type laterRow struct {
+	into *insertion
 	args []any
-	done chan struct{} // closed when the batch is in; nil: nobody waits
-}
-
-// rowJob is one row: n numbers, or n values of any kind; or, without a table, a script.
-type rowJob struct {
-	into  *insertion
-	n     int
-	mixed bool
-	sql   string
-}
-
-// insertion is how rows get into a table; prepared by the inserting goroutine.
-type insertion struct {
 	sql  string
-	stmt *sqlite.Stmt
 }
 
-const batchJobs = 2048
+// insertion is how rows get into a table: into the pages of a tree, or, when it has none, by a
+// statement.
+type insertion struct {
+	number byte
+	tree   *pageTree
+	sql    string
+	stmt   *sqlite.Stmt
+}
 
-func newWriter(conn *sqlite.Conn) *writer {
-	w := &writer{conn: conn, hash: sha256.New(), rows: &rowBatch{}, full: make(chan *rowBatch, 4), hashed: make(chan *rowBatch, 4),
-		free: make(chan *rowBatch, 10)}
+const (
+	batchBytes   = 256 << 10
+	batchesAhead = 8
+	maxTables    = 32
+)
+
+// newWriter writes to a file that has the schema, and no row in the tables of roots.
+func newWriter(ctx context.Context, file *pageFile, roots map[string]uint32) *writer {
+	w := &writer{ctx: ctx, roots: roots, hash: sha256.New(), file: file,
+		full: make(chan rowBatch, batchesAhead), free: make(chan []byte, batchesAhead+2), ended: make(chan struct{})}
 	go func() {
-		defer close(w.hashed)
+		defer close(w.ended)
 		for b := range w.full {
-			w.sum(b)
-			w.hashed <- b
-		}
-	}()
-	go func() {
-		for b := range w.hashed {
 			if w.failed == nil {
-				if w.failed = w.put(b); w.failed != nil {
+				w.hash.Write(b.cells)
+				if w.failed = w.put(b.cells); w.failed != nil {
 					w.broken.Store(true)
 				}
 			}
 			if b.done != nil {
 				close(b.done)
 			}
-			clear(b.args)
-			b.rows, b.ints, b.args, b.done = b.rows[:0], b.ints[:0], b.args[:0], nil
 			select {
-			case w.free <- b:
+			case w.free <- b.cells[:0]:
 			default:
 			}
 		}
@@ -98,154 +102,158 @@ func newWriter(conn *sqlite.Conn) *writer {
 	return w
 }
 
-// sum adds the rows of a batch to the hash.
-func (w *writer) sum(b *rowBatch) {
-	ints, args := b.ints, b.args
-	buf := w.buf[:0]
-	for _, j := range b.rows {
-		switch {
-		case j.into == nil:
-		case j.mixed:
-			for _, a := range args[:j.n] {
-				buf = append(appendValue(buf, a), 0)
+// put lays out rows.
+func (w *writer) put(cells []byte) error {
+	for len(cells) > 0 {
+		into := w.into[cells[0]]
+		size, n := varint(cells[1:])
+		key, m := varint(cells[1+n:])
+		from := 1 + n + m
+		end := from + int(size)
+		if into.tree != nil {
+			if err := into.tree.add(int64(key), cells[1:end], cells[from:end]); err != nil {
+				return fmt.Errorf("%s: %w", into.sql, err)
 			}
-			args = args[j.n:]
-		default:
-			for _, v := range ints[:j.n] {
-				buf = binary.AppendVarint(buf, v)
-			}
-			ints = ints[j.n:]
 		}
+		cells = cells[end:]
 	}
-	w.hash.Write(buf)
-	w.buf = buf
+	return nil
 }
 
-// appendValue appends what a value is hashed by.
-func appendValue(buf []byte, a any) []byte {
-	switch v := a.(type) {
-	case int:
-		return strconv.AppendInt(buf, int64(v), 36)
-	case int64:
-		return strconv.AppendInt(buf, v, 36)
-	case string:
-		return append(buf, v...)
-	case []byte:
-		return append(buf, v...)
-	case float64:
-		return strconv.AppendFloat(buf, v, 'g', -1, 64)
-	case bool:
-		if v {
-			return append(buf, '1')
-		}
-		return append(buf, '0')
-	}
-	return buf
-}
-
-// send hands the rows given so far to the inserting goroutine.
-func (w *writer) send() {
-	w.full <- w.rows
+// send hands over the rows given so far.
+func (w *writer) send(done chan struct{}) {
+	w.fail(w.ctx.Err())
+	w.full <- rowBatch{w.cells, done}
 	select {
-	case w.rows = <-w.free:
+	case w.cells = <-w.free:
 	default:
-		w.rows = &rowBatch{}
+		w.cells = make([]byte, 0, batchBytes+batchBytes/4)
 	}
 }
 
-// settle waits until every row given is in the file: the connection is then the caller's.
+// settle waits until every row given is hashed and laid out.
 func (w *writer) settle() {
 	done := make(chan struct{})
-	w.rows.done = done
-	w.send()
+	w.send(done)
 	<-done
-	if w.err == nil {
-		w.err = w.failed
-	}
+	w.fail(w.failed)
 }
 
-// close ends the inserting goroutine.
+// close ends the other goroutine and finishes the pages; what SQLite writes is still to come.
 func (w *writer) close() {
 	w.settle()
 	close(w.full)
+	<-w.ended
+	for _, into := range w.into[:w.tables] {
+		if into.tree != nil && w.err == nil {
+			w.fail(into.tree.finish())
+		}
+	}
+	if w.err == nil {
+		w.fail(w.file.finish())
+	}
 }
 
 // insert is how rows of n columns get into table.
 func (w *writer) insert(table string, n int) *insertion {
-	marks := strings.TrimSuffix(strings.Repeat("?,", n), ",")
-	return &insertion{sql: "INSERT INTO " + table + " VALUES (" + marks + ")"}
-}
-
-func (w *writer) give(j rowJob) {
-	b := w.rows
-	if b.rows = append(b.rows, j); len(b.rows) >= batchJobs {
-		w.send()
+	into := &insertion{number: byte(w.tables)}
+	if root, ok := w.roots[table]; ok {
+		into.tree = newPageTree(w.file, root)
 	}
+	marks := strings.TrimSuffix(strings.Repeat("?,", n), ",")
+	into.sql = "INSERT INTO " + table + " VALUES (" + marks + ")"
+	w.into[w.tables] = into
+	w.tables++
+	return into
 }
 
 func (w *writer) stopped() bool { return w.err != nil || w.broken.Load() }
 
-// row inserts one row. Slices are not copied: the caller leaves them as they are.
+// row inserts one row. Slices are not copied when SQLite is to write it: the caller leaves them as
+// they are.
 func (w *writer) row(into *insertion, args ...any) {
 	if w.stopped() {
 		return
 	}
-	w.rows.args = append(w.rows.args, args...)
-	w.give(rowJob{into: into, n: len(args), mixed: true})
+	cells, err := appendCell(append(w.cells, into.number), args, into.tree == nil)
+	if err != nil {
+		w.fail(fmt.Errorf("%s: %w", into.sql, err))
+		return
+	}
+	w.cells = cells
+	if into.tree == nil {
+		w.later = append(w.later, laterRow{into: into, args: args})
+	}
+	if len(w.cells) >= batchBytes {
+		w.send(nil)
+	}
 }
 
-// ints inserts a row of numbers.
+// ints inserts a row of numbers, the first its key.
 func (w *writer) ints(into *insertion, args ...int64) {
 	if w.stopped() {
 		return
 	}
-	w.rows.ints = append(w.rows.ints, args...)
-	w.give(rowJob{into: into, n: len(args)})
+	if w.cells = appendInts(append(w.cells, into.number), args); len(w.cells) >= batchBytes {
+		w.send(nil)
+	}
 }
 
-// put inserts a batch.
-func (w *writer) put(b *rowBatch) error {
-	ints, args := b.ints, b.args
-	for _, j := range b.rows {
-		if j.into == nil {
-			if err := sqlitex.ExecuteScript(w.conn, j.sql, nil); err != nil {
+// script runs statements after the rows that SQLite writes and were given so far.
+func (w *writer) script(sql string) {
+	if !w.stopped() {
+		w.later = append(w.later, laterRow{sql: sql})
+	}
+}
+
+// rest has SQLite write what is its own.
+func (w *writer) rest(conn *sqlite.Conn) error {
+	for _, r := range w.later {
+		if r.into == nil {
+			if err := w.finalize(); err != nil {
+				return err
+			}
+			if err := sqlitex.ExecuteScript(conn, r.sql, nil); err != nil {
 				return err
 			}
 			continue
 		}
-		stmt, err := j.into.ready(w.conn)
-		if err != nil {
-			return err
+		if err := r.into.exec(conn, r.args); err != nil {
+			return fmt.Errorf("%s: %w", r.into.sql, err)
 		}
-		if j.mixed {
-			if err := w.bind(stmt, args[:j.n]); err != nil {
+	}
+	return w.finalize()
+}
+
+// finalize ends statements, for a script that changes their tables.
+func (w *writer) finalize() error {
+	for _, into := range w.into[:w.tables] {
+		if into.stmt != nil {
+			err := into.stmt.Finalize()
+			if into.stmt = nil; err != nil {
 				return err
 			}
-			args = args[j.n:]
-		} else {
-			for i, v := range ints[:j.n] {
-				stmt.BindInt64(i+1, v)
-			}
-			ints = ints[j.n:]
-		}
-		if _, err := stmt.Step(); err != nil {
-			return err
-		}
-		if err := stmt.Reset(); err != nil {
-			return err
 		}
 	}
 	return nil
 }
 
-func (i *insertion) ready(conn *sqlite.Conn) (_ *sqlite.Stmt, err error) {
+func (i *insertion) exec(conn *sqlite.Conn, args []any) (err error) {
 	if i.stmt == nil {
-		i.stmt, err = conn.Prepare(i.sql)
+		if i.stmt, err = conn.Prepare(i.sql); err != nil {
+			return err
+		}
 	}
-	return i.stmt, err
+	if err := bind(i.stmt, args); err != nil {
+		return err
+	}
+	if _, err := i.stmt.Step(); err != nil {
+		return err
+	}
+	return i.stmt.Reset()
 }
 
-func (w *writer) bind(stmt *sqlite.Stmt, args []any) error {
+func bind(stmt *sqlite.Stmt, args []any) error {
 	for i, a := range args {
 		switch v := a.(type) {
 		case int:
@@ -284,18 +292,35 @@ func (w *writer) json(v any) string {
 	return string(b)
 }
 
-// script runs statements after the rows given so far.
-func (w *writer) script(sql string) {
-	if !w.stopped() {
-		w.give(rowJob{sql: sql})
-	}
-}
-
 // write makes the file. A half-written one is removed.
 func (s *snapshot) write(ctx context.Context) (err error) {
 	if err := os.Remove(s.path); err != nil && !os.IsNotExist(err) {
 		return err
 	}
+	defer func() {
+		if err != nil {
+			os.Remove(s.path)
+		}
+	}()
+	var roots map[string]uint32
+	if err := s.asOne(ctx, func(conn *sqlite.Conn) (err error) {
+		if err := sqlitex.ExecuteScript(conn, schema, nil); err != nil {
+			return err
+		}
+		roots, err = plainRoots(conn)
+		return err
+	}); err != nil {
+		return err
+	}
+	w, err := s.writePages(ctx, roots)
+	if err != nil {
+		return err
+	}
+	return s.asOne(ctx, w.rest)
+}
+
+// asOne opens the file for SQLite to write.
+func (s *snapshot) asOne(ctx context.Context, do func(*sqlite.Conn) error) (err error) {
 	conn, err := sqlite.OpenConn(s.path, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {
 		return err
@@ -305,53 +330,97 @@ func (s *snapshot) write(ctx context.Context) (err error) {
 		if cerr := conn.Close(); err == nil {
 			err = cerr
 		}
-		if err != nil {
-			os.Remove(s.path)
-		}
 	}()
 	// Nobody reads the file before it is finished and synced, and a broken one is removed.
-	for _, p := range []string{"page_size = 16384", "journal_mode = OFF", "synchronous = OFF",
-		"locking_mode = EXCLUSIVE", "cache_size = -65536"} {
+	for _, p := range []string{"page_size = " + strconv.Itoa(pageSize), "journal_mode = OFF", "synchronous = OFF",
+		"locking_mode = EXCLUSIVE", "cache_size = -32768"} {
 		if err := sqlitex.ExecuteTransient(conn, "PRAGMA "+p, nil); err != nil {
 			return err
 		}
 	}
-	if err := sqlitex.ExecuteScript(conn, schema, nil); err != nil {
-		return err
-	}
 	if err := sqlitex.ExecuteTransient(conn, "BEGIN", nil); err != nil {
 		return err
 	}
-	w := newWriter(conn)
-	err = s.writeAll(ctx, w)
-	w.close()
-	if err = cmp.Or(err, w.err); err != nil {
+	if err := do(conn); err != nil {
 		return err
 	}
 	return sqlitex.ExecuteTransient(conn, "COMMIT", nil)
 }
 
+// plainRoots finds the tables whose rows are of a number and columns and nothing else: no index is to
+// be kept with them.
+func plainRoots(conn *sqlite.Conn) (map[string]uint32, error) {
+	roots := map[string]uint32{}
+	err := sqlitex.Execute(conn, `SELECT name, rootpage FROM sqlite_schema AS t WHERE type = 'table'
+		AND EXISTS (SELECT 1 FROM pragma_table_info(t.name) WHERE cid = 0 AND type = 'INTEGER' AND pk = 1)
+		AND NOT EXISTS (SELECT 1 FROM sqlite_schema AS i WHERE i.type = 'index' AND i.tbl_name = t.name)`,
+		&sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
+			roots[s.ColumnText(0)] = uint32(s.ColumnInt64(1))
+			return nil
+		}})
+	return roots, err
+}
+
+// writePages writes every row, or keeps it for SQLite to write.
+func (s *snapshot) writePages(ctx context.Context, roots map[string]uint32) (_ *writer, err error) {
+	f, err := os.OpenFile(s.path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = cmp.Or(err, f.Close()) }()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	w := newWriter(ctx, newPageFile(f, uint32(fi.Size()/pageSize)), roots)
+	err = s.writeAll(ctx, w)
+	w.close()
+	return w, cmp.Or(err, w.err)
+}
+
+// writeAll computes and writes every row. What needs no more than its units of taxa and areas goes on
+// beside the writing.
 func (s *snapshot) writeAll(ctx context.Context, w *writer) error {
+	s.makeHeads()
+	surrounded := beside(s.surround)
+	defer surrounded()
 	if err := s.count(ctx, w); err != nil {
 		return err
 	}
-	h := s.heads()
-	s.areaFigures(h)
+	var searched [][]byte
+	summed := beside(func() {
+		s.sumAll()
+		searched = s.searched()
+	})
+	defer summed()
+	surrounded()
+	s.progress("publish.step.areas", 0, int64(len(s.zones)))
+	s.writeAreas(w, s.heads)
+	summed()
+	s.headFigures()
 	s.progress("publish.step.taxa", 0, int64(len(s.nodes)))
-	s.writeTaxa(w, h)
+	s.writeTaxa(w, s.heads)
 	s.writeNames(w)
 	s.writePaths(w)
-	s.progress("publish.step.areas", 0, int64(len(s.zones)))
-	s.writeAreas(w, h)
-	s.writeHome(w, h)
-	s.writeSearched(w, h)
+	s.writeHome(w, s.heads)
 	s.progress("publish.step.index", 0, 0)
+	s.writeSearched(w, searched)
 	s.writeOrganisations(w)
 	s.fillMeta()
 	s.writeMeta(w)
 	s.writeGeoPackage(w)
 	w.script(indexes)
 	return nil
+}
+
+// beside has work done beside the caller, and returns how to wait for it.
+func beside(work func()) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		work()
+	}()
+	return func() { <-done }
 }
 
 // fillMeta counts what the snapshot holds.
@@ -439,9 +508,6 @@ func (s *snapshot) writeGeoPackage(w *writer) {
 	for i := range s.zones {
 		b := s.zones[i].Geometry.Bound()
 		w.row(rt, i+1, b.Min[0], b.Max[0], b.Min[1], b.Max[1])
-	}
-	if w.settle(); w.err == nil && rt.stmt != nil {
-		w.err = rt.stmt.Finalize()
 	}
 	w.script(rtreeTriggers)
 }
@@ -542,11 +608,11 @@ func (s *snapshot) writeNames(w *writer) {
 	}
 }
 
-// statusesOf groups the statuses by taxon, in a fixed order.
+// statusesOf groups the statuses of the nodes, in a fixed order.
 func (s *snapshot) statusesOf() map[taxon.CdRef][]taxon.Status {
 	out := map[taxon.CdRef][]taxon.Status{}
 	for _, st := range s.refs.Statuses {
-		if i, ok := s.nodeOf[st.CdRef]; ok && s.nodes[i].shown() {
+		if _, ok := s.nodeOf[st.CdRef]; ok {
 			out[st.CdRef] = append(out[st.CdRef], st)
 		}
 	}
