@@ -8,6 +8,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"runtime"
@@ -91,56 +92,72 @@ func NewImporter(ctx context.Context, db *vault.DB, s Settings) (_ *Importer, er
 	if im.generation, _, err = db.Generation(ctx); err != nil {
 		return nil, err
 	}
-	var withdrawn []taxon.Withdrawn
-	for w, err := range db.Withdrawn(ctx) {
-		if err != nil {
-			return nil, err
+	// Outlines and the rest take about as long to read, and know nothing of each other.
+	var areas []geo.Area
+	outlined := make(chan error, 1)
+	go func() {
+		var err error
+		areas, err = im.readOutlines(ctx)
+		outlined <- err
+	}()
+	err = im.readRules(ctx)
+	if e := <-outlined; e != nil || err != nil {
+		return nil, cmp.Or(err, e)
+	}
+	if p := im.set.Policy; p != nil {
+		im.occasion.Policy, im.places.mesh = p.Fingerprint(), p.Mesh
+		// A policy that has no area to show a level in decides nothing here, and publishing refuses it.
+		if settled, err := p.Settled(disclosure.MeanSurfaces(areas)); err == nil {
+			im.book = settled.Book(im.book)
 		}
-		withdrawn = append(withdrawn, w)
 	}
-	if im.taxa, err = taxon.NewTaxonomy(db.Names(ctx), withdrawn); err != nil {
-		return nil, err
-	}
-	if im.names, err = newNames(ctx, db, im.taxa, false); err != nil {
-		return nil, err
-	}
+	return im, nil
+}
+
+// readOutlines makes the territory, and returns its communes, departments and regions.
+func (im *Importer) readOutlines(ctx context.Context) (_ []geo.Area, err error) {
 	var areas [3][]geo.Area
 	for i, k := range [...]geo.Kind{geo.Commune, geo.Department, geo.Region} {
-		if areas[i], err = db.Areas(ctx, k); err != nil {
+		if areas[i], err = im.db.Areas(ctx, k); err != nil {
 			return nil, err
 		}
 	}
 	im.places = newTerritory(areas[0], areas[1], areas[2])
-	if err := im.moreAreas(ctx); err != nil {
-		return nil, err
-	}
-	choices, err := db.Choices(ctx)
+	return slices.Concat(areas[:]...), im.moreAreas(ctx)
+}
+
+// readRules reads the taxa, and what people and lists said of them and of observations.
+func (im *Importer) readRules(ctx context.Context) error {
+	withdrawn, err := collect(im.db.Withdrawn(ctx))
 	if err != nil {
-		return nil, err
+		return err
+	}
+	if im.taxa, err = taxon.NewTaxonomy(im.db.Names(ctx), withdrawn); err != nil {
+		return err
+	}
+	if im.names, err = newNames(ctx, im.db, im.taxa, false); err != nil {
+		return err
+	}
+	choices, err := im.db.Choices(ctx)
+	if err != nil {
+		return err
 	}
 	im.ledger = consent.NewLedger(choices)
-	if im.roads, err = db.Roads(ctx); err != nil {
-		return nil, err
+	if im.roads, err = im.db.Roads(ctx); err != nil {
+		return err
 	}
-	ls, rules, err := db.Sensitivity(ctx)
+	ls, rules, err := im.db.Sensitivity(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	im.book, im.ruleKinds = sensitivity.NewBook(ls, sensitivity.ForTaxa(rules, im.taxa)), ruleKinds(rules)
 	im.occasion.Year = im.set.Today.Year()
-	if p := im.set.Policy; p != nil {
-		im.occasion.Policy, im.places.mesh = p.Fingerprint(), p.Mesh
-		// A policy that has no area to show a level in decides nothing here, and publishing refuses it.
-		if settled, err := p.Settled(disclosure.MeanSurfaces(slices.Concat(areas[:]...))); err == nil {
-			im.book = settled.Book(im.book)
-		}
-	}
-	taken, err := db.Judgements(ctx)
+	taken, err := im.db.Judgements(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	im.judged = sensitivity.NewDecisions(taken)
-	return im, nil
+	return nil
 }
 
 // Options are the wishes of one import.

@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -31,6 +33,7 @@ type territory struct {
 	communes, departments, regions []geo.Area
 	byCommune, byDepartment        *geo.Index
 	byRegion                       *geo.Index
+	largest                        []sized                  // communes, see mayHold
 	department                     map[geo.AreaKey]string   // key to INSEE code
 	numbers                        map[geo.AreaKey]int      // key to place in its slice
 	natural                        map[geo.AreaKey]geo.Area // natural areas and water bodies
@@ -57,7 +60,8 @@ type derivedPlace struct {
 func newTerritory(communes, departments, regions []geo.Area) *territory {
 	t := &territory{communes: communes, departments: departments, regions: regions,
 		byCommune: geo.NewIndex(communes), byDepartment: geo.NewIndex(departments), byRegion: geo.NewIndex(regions),
-		department: map[geo.AreaKey]string{}, numbers: map[geo.AreaKey]int{}, derived: map[geo.AreaKey]derivedPlace{}, natural: map[geo.AreaKey]geo.Area{}, share: mostly}
+		department: map[geo.AreaKey]string{}, numbers: map[geo.AreaKey]int{}, derived: map[geo.AreaKey]derivedPlace{}, natural: map[geo.AreaKey]geo.Area{}, share: mostly,
+		largest: bySurface(communes)}
 	for _, list := range [][]geo.Area{communes, departments, regions} {
 		for i, a := range list {
 			t.numbers[a.Key] = i
@@ -126,7 +130,9 @@ func (t *territory) shape(p *observation.Place, g orb.Geometry) bool {
 	c := geo.InsidePoint(g)
 	p.Lon, p.Lat, p.Box = c[0], c[1], geo.BoxOf(g)
 	_, _, inside := t.at(c[0], c[1])
-	if i, share, ok := t.byCommune.Holding(g); ok {
+	if inside && !t.mayHold(g, enough) {
+		// No commune holds enough of it, and that it is inside is known.
+	} else if i, share, ok := t.byCommune.Holding(g); ok {
 		inside = true
 		if share > enough {
 			p.Commune, p.Department = t.communes[i].Key, t.communes[i].Parent
@@ -142,6 +148,58 @@ func (t *territory) shape(p *observation.Place, g orb.Geometry) bool {
 		_, _, inside = t.byRegion.Holding(g)
 	}
 	return inside
+}
+
+// mayHold reports whether a commune is large enough to hold a share of a surface it meets. Overlaying a
+// ten-kilometre cell with each of the communes around takes milliseconds, and few communes are that large.
+func (t *territory) mayHold(g orb.Geometry, share float64) bool {
+	b := g.Bound()
+	surface := min(geo.Surface(g), geo.Surface(b))
+	if surface == 0 { // a line
+		return true
+	}
+	enough := surface * share * surfacesAgree
+	for i := range t.largest {
+		a := &t.largest[i]
+		if a.surface < enough {
+			break
+		}
+		if a.bound.Intersects(b) && geo.Surface(overlap(a.bound, b)) >= enough {
+			return true
+		}
+	}
+	return false
+}
+
+// surfacesAgree is left to the difference between the shares of geo.Index, of degrees scaled to one latitude,
+// and those of square metres: about one hundredth for a shape under a degree.
+const surfacesAgree = 0.9
+
+// overlap returns what two extents that meet have in common.
+func overlap(a, b orb.Bound) orb.Bound {
+	return orb.Bound{Min: orb.Point{max(a.Min[0], b.Min[0]), max(a.Min[1], b.Min[1])},
+		Max: orb.Point{min(a.Max[0], b.Max[0]), min(a.Max[1], b.Max[1])}}
+}
+
+// sized is an area by its surface, in square metres, and its extent.
+type sized struct {
+	surface float64
+	bound   orb.Bound
+}
+
+// bySurface returns the areas that have an outline, the largest first.
+func bySurface(areas []geo.Area) []sized {
+	var out []sized
+	for i := range areas {
+		if a := &areas[i]; len(a.Geometry) > 0 {
+			out = append(out, sized{a.Surface, a.Geometry.Bound()})
+			if a.Surface <= 0 {
+				out[len(out)-1].surface = geo.Surface(a.Geometry)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b sized) int { return cmp.Compare(b.surface, a.surface) })
+	return out
 }
 
 // attached returns the place of a record attached to an area, made once per area, and

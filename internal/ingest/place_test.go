@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -383,5 +384,45 @@ func TestFarUnnamed(t *testing.T) {
 		return nil
 	}); err != nil || rows != 1 {
 		t.Errorf("%d rows, %v", rows, err)
+	}
+}
+
+// TestMayHold: where a commune is said to be too small to hold a share of a cell, none holds it.
+func TestMayHold(t *testing.T) {
+	im := newImporter(t, realVault(t))
+	places, r := im.places, rand.New(rand.NewPCG(5, 6))
+	refused, held := 0, 0
+	for range 250 {
+		lon, lat := -0.3+r.Float64()*5.1, 42.35+r.Float64()*2.7
+		x, y := geo.ToLambert93(lon, lat)
+		kind := [...]geo.Kind{geo.Cell10, geo.Cell5, geo.Cell2}[r.IntN(3)]
+		key, _ := geo.Box{MinX: x, MinY: y, MaxX: x, MaxY: y}.Cell(kind)
+		g := orb.Polygon{geo.CellRing(key)}
+		_, share, _ := places.byCommune.Holding(g)
+		for _, enough := range [...]float64{0.5, mostly, wholly} {
+			switch may := places.mayHold(g, enough); {
+			case may && share > enough:
+				held++
+			case !may && share > enough:
+				t.Errorf("%s: a commune holds %.3f of it", key.Code(), share)
+			case !may:
+				refused++
+			}
+		}
+	}
+	if refused < 100 || held < 20 {
+		t.Errorf("%d refused, %d held: this shows nothing", refused, held)
+	}
+	if !places.mayHold(orb.LineString{{3, 43.5}, {3.1, 43.6}}, mostly) {
+		t.Error("a line has no surface to compare")
+	}
+	// The same part a hundred times: a surface beyond its extent's is not believed.
+	var same orb.MultiPolygon
+	b := places.communes[0].Geometry.Bound()
+	for range 100 {
+		same = append(same, b.ToPolygon())
+	}
+	if !places.mayHold(same, 0.5*places.communes[0].Surface/geo.Surface(b)) {
+		t.Error("a small shape written many times")
 	}
 }

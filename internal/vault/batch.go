@@ -67,6 +67,7 @@ type Batch struct {
 	b        *bulk      // nil once ended
 	enc      *encoder
 	insert   *prepared           // adds observations
+	rewrite  *rewriter           // changes them, nil until needed
 	datasets map[dataset.ID]bool // known to exist
 	rejects  int
 
@@ -111,6 +112,11 @@ func (db *DB) Begin(ctx context.Context, info BatchInfo) (_ *Batch, err error) {
 }
 
 func (b *Batch) start() (err error) {
+	if text := b.db.dialect.hold; text != "" {
+		if _, err := b.b.exec(text); err != nil {
+			return err
+		}
+	}
 	if b.info.ID, err = b.b.id("batch"); err != nil {
 		return err
 	}
@@ -273,56 +279,6 @@ func placeholders(from, to int) string {
 	return b.String()
 }
 
-// updateText sets every column of the row whose id, the first column, is given.
-func updateText() string {
-	columns := columnList(writtenColumns)
-	sets := make([]string, 0, len(columns))
-	for i, c := range columns[1:] {
-		sets = append(sets, c+" = $"+strconv.Itoa(i+2))
-	}
-	return `UPDATE observation SET ` + strings.Join(sets, ", ") + ` WHERE id = $1`
-}
-
-// change stores a row whose content or class is another than before, or that was withdrawn.
-func (b *Batch) change(o *observation.Observation, key uint64, content int64, withdrawn bool) (Outcome, error) {
-	former, err := b.former(o.ID)
-	if err != nil {
-		return 0, err
-	}
-	out := Unchanged
-	if withdrawn {
-		if err := b.back(o.ID, former.batch); err != nil {
-			return 0, err
-		}
-		out = Returned
-	}
-	if b.loaded {
-		if err := b.keys.add(keyEntry{k: key, a: uint64(o.ID), b: uint64(content) ^ b.classOf(o)}); err != nil {
-			return 0, err
-		}
-	}
-	if former.content == content {
-		_, err := b.b.classAgain(ClassOf(o), cause{batch: b.info.ID}, &b.touched)
-		return out, err
-	}
-	if err := b.remember(o.ID, "", former.json); err != nil {
-		return 0, err
-	}
-	s, err := b.b.statement(updateText())
-	if err != nil {
-		return 0, err
-	}
-	b.enc.bindRow(s, o, b.info.ID, content)
-	if err := run(s); err != nil {
-		return 0, err
-	}
-	b.touched.add(o.ID)
-	if out != Returned {
-		out = Updated
-	}
-	return out, nil
-}
-
 // deferIndexes drops the secondary indexes until Commit, which builds them again by sorting:
 // over twice as fast as keeping millions of keys in random order. All in the same
 // transaction: a kill leaves the indexes as they were.
@@ -386,7 +342,16 @@ func (b *Batch) Commit(ctx context.Context, info BatchInfo) (_ BatchInfo, err er
 		return BatchInfo{}, interrupted(ctx, err)
 	}
 	b.release()
+	b.db.settle(ctx)
 	return b.info, nil
+}
+
+// settle does in the background what the commit of a batch left; Close waits for it. It is committed: a
+// failure takes nothing back, and the next batch does what is left.
+func (db *DB) settle(ctx context.Context) {
+	if db.dialect.settle != nil {
+		db.settling.Go(func() { _ = db.dialect.settle(context.WithoutCancel(ctx)) })
+	}
 }
 
 func (b *Batch) merge(info BatchInfo) {
@@ -430,7 +395,7 @@ func (b *Batch) finish() (err error) {
 // release gives the right to write back.
 func (b *Batch) release() {
 	b.keys.close()
-	b.b, b.keys, b.insert = nil, nil, nil
+	b.b, b.keys, b.insert, b.rewrite = nil, nil, nil, nil
 	b.db.open.CompareAndSwap(b, nil)
 	<-b.db.writing
 }

@@ -44,6 +44,10 @@ type dialect struct {
 	together int
 	// grown is run before the commit of a batch that made the vault grow much; "" for nothing.
 	grown string
+	// hold is run when a batch begins, so that its commit leaves for later what may be done while others read and
+	// write; settle does that. "" and nil where a commit leaves nothing.
+	hold   string
+	settle func(ctx context.Context) error
 	// form begins a transaction of the register where BEGIN alone lets two run at once; nil where
 	// it does not.
 	form func(ctx context.Context, tx *sql.Tx) error

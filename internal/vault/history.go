@@ -2,9 +2,6 @@ package vault
 
 import (
 	"context"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"garrigue/internal/disclosure"
@@ -52,49 +49,6 @@ func (db *DB) readHistory(ctx context.Context, id int64) (list []Former, err err
 		list = append(list, f)
 	}
 	return list, classify(rows.Err())
-}
-
-// formerRow is a row about to be replaced.
-type formerRow struct {
-	content int64
-	batch   int64
-	json    []byte
-}
-
-// former reads a row whole, as a JSON object of its columns: NULLs are left out, the
-// geometry is in hexadecimal.
-func (b *Batch) former(id int64) (f formerRow, err error) {
-	columns := columnList(writtenColumns)
-	cells := make(map[string]any, len(columns))
-	found := false
-	err = b.b.rows(`SELECT `+writtenColumns+` FROM observation WHERE id = $1`, []any{id}, func(s row) error {
-		found = true
-		for i, c := range columns {
-			switch s.ColumnType(i) {
-			case integerCell:
-				cells[c] = s.ColumnInt64(i)
-			case floatCell:
-				cells[c] = s.ColumnFloat(i)
-			case textCell:
-				cells[c] = s.ColumnText(i)
-			case blobCell:
-				shape := make([]byte, s.ColumnLen(i))
-				s.ColumnBytes(i, shape)
-				cells[c] = hex.EncodeToString(shape)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return f, err
-	}
-	if !found {
-		return f, fmt.Errorf("observation %d is gone", id)
-	}
-	f.content, _ = cells["content_hash"].(int64)
-	f.batch, _ = cells["batch"].(int64)
-	f.json, err = json.Marshal(cells)
-	return f, err
 }
 
 // remember keeps a former row, or an event that replaces none, in the history of its

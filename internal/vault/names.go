@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"iter"
 	"strings"
 
@@ -91,24 +92,43 @@ func (db *DB) VersionNames(ctx context.Context) (_ map[taxon.CdNom]bool, err err
 
 // Names returns every TAXREF name, in order of CD_NOM.
 func (db *DB) Names(ctx context.Context) iter.Seq2[taxon.Name, error] {
-	return query(ctx, db, "vault.Names", `SELECT cd_nom, COALESCE(cd_ref, 0), COALESCE(cd_sup, 0), `+nameTexts+`
-		FROM taxon_name ORDER BY cd_nom`, func() func(rows *sql.Rows, n *taxon.Name) error {
-		var texts [16]sql.NullString
-		into := make([]any, 3, 19)
-		for i := range texts {
-			into = append(into, &texts[i])
-		}
-		return func(rows *sql.Rows, n *taxon.Name) error {
-			into[0], into[1], into[2] = &n.CdNom, &n.CdRef, &n.Parent
-			if err := rows.Scan(into...); err != nil {
-				return err
+	return func(yield func(taxon.Name, error) bool) {
+		enough, words := errors.New("enough"), map[string]string{}
+		var buf [128]byte
+		// Most texts but the names come back over and over.
+		text := func(r row, i int) string {
+			n := r.ColumnLen(i)
+			if n == 0 || n > len(buf) {
+				return r.ColumnText(i)
 			}
-			for i, f := range nameFields(n) {
-				*f = texts[i].String
+			b := buf[:r.ColumnBytes(i, buf[:])]
+			s, known := words[string(b)]
+			if !known {
+				s = string(b)
+				words[s] = s
+			}
+			return s
+		}
+		err := db.dialect.scan(ctx, "vault", `SELECT cd_nom, cd_ref, cd_sup, `+nameTexts+` FROM taxon_name ORDER BY cd_nom`, func(r row) error {
+			n := taxon.Name{CdNom: taxon.CdNom(r.ColumnInt64(0)), CdRef: taxon.CdRef(r.ColumnInt64(1)), Parent: taxon.CdNom(r.ColumnInt64(2))}
+			for i, f := range nameFields(&n) {
+				if i > 0 && i < 6 { // of this name alone
+					*f = r.ColumnText(i + 3)
+				} else {
+					*f = text(r, i+3)
+				}
+			}
+			if !yield(n, nil) {
+				return enough
 			}
 			return nil
+		})
+		if err != nil && err != enough {
+			err = interrupted(ctx, classify(err))
+			fault.Wrap(&err, "vault.Names")
+			yield(taxon.Name{}, err)
 		}
-	})
+	}
 }
 
 // query yields the rows of a read; scanner is called once per use of the sequence.

@@ -50,6 +50,8 @@ func sqliteDialect(path string) *dialect {
 		sortIndexes:   true,
 		sorting:       "PRAGMA cache_size = -16384", // a sorter takes twice the size of the cache
 		lookupsPerRow: 6,
+		hold:          "PRAGMA wal_autocheckpoint = 0",
+		settle:        func(ctx context.Context) error { return checkpointSQLite(ctx, path) },
 		verify:        map[string][]string{"vault": sound, "journal": sound, "register": sound},
 	}
 }
@@ -241,6 +243,23 @@ func (s *sqliteSession) end(commit bool) error {
 		err = classify(cerr)
 	}
 	return err
+}
+
+// checkpointSQLite copies what was committed from the WAL into the file, as far as no reader still needs the file
+// as it was. Neither readers nor a writer wait for it; what it leaves, the next one does.
+func checkpointSQLite(ctx context.Context, path string) error {
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	conn.SetInterrupt(ctx.Done())
+	stmt, _, err := conn.PrepareTransient("PRAGMA wal_checkpoint(PASSIVE)")
+	if err != nil {
+		return err
+	}
+	defer stmt.Finalize()
+	return eachSQLite(stmt, func(row) error { return nil })
 }
 
 func scanSQLite(ctx context.Context, path, text string, each func(s row) error) error {

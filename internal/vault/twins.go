@@ -55,18 +55,34 @@ func twinKey(o *observation.Observation, who map[string]uint64) int64 {
 	return int64(mix(people ^ mix(uint64(o.CdRef)<<2^uint64(o.Presence)^mix(uint64(o.When.Start)<<32^uint64(uint32(o.When.End))))))
 }
 
-// touched are the observations whose twins are to be looked for.
+// touched are the observations whose twins are to be looked for, and those that changed in nothing
+// that tells twins (kept): these have the twins they had.
 type touched struct {
-	ids []int64
-	all bool
+	ids  []int64
+	kept []int64
+	all  bool
 }
 
 func (t *touched) add(id int64) {
 	if t.all || len(t.ids) > 0 && t.ids[len(t.ids)-1] == id {
 		return
 	}
-	if t.ids = append(t.ids, id); len(t.ids) > touchedLimit {
-		t.ids, t.all = nil, true
+	t.ids = append(t.ids, id)
+	t.bound()
+}
+
+// keep notes an observation whose twins are those it had.
+func (t *touched) keep(id int64) {
+	if t.all || len(t.ids) > 0 && t.ids[len(t.ids)-1] == id {
+		return
+	}
+	t.kept = append(t.kept, id)
+	t.bound()
+}
+
+func (t *touched) bound() {
+	if len(t.ids)+len(t.kept) > touchedLimit {
+		t.ids, t.kept, t.all = nil, nil, true
 	}
 }
 

@@ -30,7 +30,7 @@ func holders(n *twinNode) []string {
 // of these have a twin, and how many of them by their identifier. rows is about how many
 // observations there are.
 func (b *bulk) findTwins(t *touched, rows int64) (n, same int, err error) {
-	if len(t.ids) == 0 && !t.all {
+	if len(t.ids)+len(t.kept) == 0 && !t.all {
 		return 0, 0, nil
 	}
 	form, err := b.counter("twin keys")
@@ -41,15 +41,16 @@ func (b *bulk) findTwins(t *touched, rows int64) (n, same int, err error) {
 		if err := b.makeTwinKeys(); err != nil {
 			return 0, 0, err
 		}
+		t.ids, t.kept = append(t.ids, t.kept...), nil // the keys they had are of another form
 	}
 	several := int64(0)
 	if err := b.rows(`SELECT COUNT(*) FROM dataset`, nil, func(s row) error { several = s.ColumnInt64(0); return nil }); err != nil || several < 2 {
 		return 0, 0, err // one road only
 	}
-	if t.all || int64(len(t.ids)) > rows/8 {
+	if t.all || int64(len(t.ids)+len(t.kept)) > rows/8 {
 		return b.findAllTwins(t)
 	}
-	return b.findSomeTwins(t.ids)
+	return b.findSomeTwins(t)
 }
 
 // makeTwinKeys makes the key of every row, of a vault made before there were any.
@@ -141,10 +142,7 @@ func (b *bulk) findAllTwins(t *touched) (n, same int, err error) {
 	}
 	var wanted map[int64]bool
 	if !t.all {
-		wanted = make(map[int64]bool, len(t.ids))
-		for _, id := range t.ids {
-			wanted[id] = true
-		}
+		wanted = setOf(t.ids, t.kept)
 	}
 	return b.storeTwins(nodes, wanted)
 }
@@ -159,13 +157,11 @@ type twinSearch struct {
 }
 
 // findSomeTwins looks from each touched row, and from those it was the twin of, along keys
-// and identifiers as far as they lead: whole clusters are made anew.
-func (b *bulk) findSomeTwins(ids []int64) (n, same int, err error) {
-	f := twinSearch{b: b, nodes: map[int64]*twinNode{}, queue: slices.Clone(ids), keys: map[int64]bool{}, uuids: map[string]bool{}}
-	wanted := make(map[int64]bool, len(ids))
-	for _, id := range ids {
-		wanted[id] = true
-	}
+// and identifiers as far as they lead: whole clusters are made anew. Rows that kept what tells twins are not looked
+// from, and count with the twins that they have in the end.
+func (b *bulk) findSomeTwins(t *touched) (n, same int, err error) {
+	f := twinSearch{b: b, nodes: map[int64]*twinNode{}, queue: slices.Clone(t.ids), keys: map[int64]bool{}, uuids: map[string]bool{}}
+	moved := setOf(t.ids)
 	if err := f.former(); err != nil {
 		return 0, 0, err
 	}
@@ -179,20 +175,66 @@ func (b *bulk) findSomeTwins(ids []int64) (n, same int, err error) {
 	nodes := make([]*twinNode, 0, len(f.nodes))
 	for _, n := range f.nodes {
 		nodes = append(nodes, n)
-		if !wanted[n.id] {
+		if !moved[n.id] {
 			if _, err := b.exec(`DELETE FROM twin WHERE observation = $1`, n.id); err != nil {
 				return 0, 0, err
 			}
 		}
 	}
-	return b.storeTwins(nodes, wanted)
+	if n, same, err = b.storeTwins(nodes, setOf(t.ids, t.kept)); err != nil {
+		return 0, 0, err
+	}
+	if some, err := b.hasTwins(); err != nil || !some {
+		return n, same, err
+	}
+	for id := range setOf(t.kept) {
+		if moved[id] || f.nodes[id] != nil { // counted
+			continue
+		}
+		some, twin, err := b.countTwin(id)
+		if err != nil {
+			return 0, 0, err
+		}
+		n, same = n+some, same+twin
+	}
+	return n, same, nil
+}
+
+func setOf(lists ...[]int64) map[int64]bool {
+	set := map[int64]bool{}
+	for _, l := range lists {
+		for _, id := range l {
+			set[id] = true
+		}
+	}
+	return set
+}
+
+// countTwin is 1 when an observation has twins, and same is when one of them bears its identifier.
+func (b *bulk) countTwin(id int64) (n, same int, err error) {
+	cluster := int64(0)
+	if err := b.rows(`SELECT cluster FROM twin WHERE observation = $1`, []any{id}, func(s row) error {
+		n, cluster = 1, s.ColumnInt64(0)
+		return nil
+	}); err != nil || n == 0 {
+		return 0, 0, err
+	}
+	err = b.rows(`SELECT 1 FROM twin t JOIN observation o ON o.id = t.observation
+		WHERE t.cluster = $1 AND t.observation <> $2 AND o.id_sinp = (SELECT id_sinp FROM observation WHERE id = $2) LIMIT 1`,
+		[]any{cluster, id}, func(row) error { same = 1; return nil })
+	return n, same, err
+}
+
+// hasTwins reports whether there are any at all.
+func (b *bulk) hasTwins() (some bool, err error) {
+	err = b.rows(`SELECT 1 FROM twin LIMIT 1`, nil, func(row) error { some = true; return nil })
+	return some, err
 }
 
 // former takes the touched rows out of their clusters and adds the rest of these to the
 // search.
 func (f *twinSearch) former() error {
-	some := false
-	if err := f.b.rows(`SELECT 1 FROM twin LIMIT 1`, nil, func(row) error { some = true; return nil }); err != nil || !some {
+	if some, err := f.b.hasTwins(); err != nil || !some {
 		return err
 	}
 	clusters := map[int64]bool{}

@@ -15,6 +15,7 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -34,6 +35,8 @@ type DB struct {
 	writing chan struct{}
 	// open is the batch under way, through which datasets are created meanwhile.
 	open atomic.Pointer[Batch]
+	// settling are the ends of batches that go on after their commit.
+	settling sync.WaitGroup
 }
 
 // Close closes the vault. A batch still open is rolled back.
@@ -42,6 +45,7 @@ func (db *DB) Close() error {
 	if b := db.open.Load(); b != nil {
 		err = b.Rollback()
 	}
+	db.settling.Wait()
 	return errors.Join(err, db.read.Close(), db.write.Close(), db.journal.Close(), db.register.Close())
 }
 

@@ -2,6 +2,7 @@ package vaulttest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -445,6 +446,91 @@ func testTwins(t *testing.T, open func(t *testing.T) *vault.DB) {
 				compareClusters(t, got, i, c.want)
 			})
 		}
+	}
+}
+
+// testTwinsKept changes rows by and by, some in nothing that tells twins: what the vault knows of twins is what one
+// that has had nothing but the rows as they are knows, and each batch tells how many of its rows have one.
+func testTwinsKept(t *testing.T, open func(t *testing.T) *vault.DB) {
+	ctx, r := t.Context(), rand.New(rand.NewPCG(3, 4))
+	db := open(t)
+	first := someDataset(t, db)
+	var rows []*observation.Observation
+	for i := range 130 {
+		o := row(first, fmt.Sprint("k", i), 1)
+		if i >= 30 { // so that few are touched
+			o.Observers = fmt.Sprint("NOM", i)
+		}
+		rows = append(rows, o)
+	}
+	for i, o := range rows[:30] {
+		o.Dataset = must(db.EnsureDataset(ctx, datasetNamed(fmt.Sprint("jeu ", i%3))))(t).ID
+		o.Observers = fmt.Sprint("NOM", i%4)
+	}
+	importRows(t, db, rows...)
+	kept := 0
+	for round := range 25 {
+		touched := map[int]bool{}
+		for range 6 {
+			i := r.IntN(30)
+			touched[i] = true
+			changeTwin(r, rows[i])
+		}
+		batch := must(db.Begin(ctx, vault.BatchInfo{}))(t)
+		for i := range touched {
+			must(batch.Put(ctx, rows[i]))(t)
+		}
+		info := must(batch.Commit(ctx, vault.BatchInfo{}))(t)
+		got, uuids := clusters(t, db), map[string]uuid.UUID{}
+		for _, o := range rows {
+			uuids[o.SourceKey] = o.IDSinp
+		}
+		twins, same := 0, 0
+		for _, c := range got {
+			members := strings.FieldsFunc(c, func(r rune) bool { return r == '|' || r == '+' || r == ' ' })
+			for _, m := range members {
+				i := slices.IndexFunc(rows, func(o *observation.Observation) bool { return o.SourceKey == m })
+				if !touched[i] {
+					continue
+				}
+				twins++
+				if slices.ContainsFunc(members, func(other string) bool { return other != m && uuids[other] == uuids[m] }) {
+					same++
+				}
+			}
+		}
+		if kept += twins; info.Twins != twins || info.SameUUID != same {
+			t.Errorf("round %d: %d twins, %d of one identifier, want %d and %d", round, info.Twins, info.SameUUID, twins, same)
+		}
+		if round%8 == 0 {
+			fresh := open(t)
+			someDataset(t, fresh)
+			for i := range 3 {
+				must(fresh.EnsureDataset(ctx, datasetNamed(fmt.Sprint("jeu ", i))))(t)
+			}
+			importRows(t, fresh, rows...)
+			if want := clusters(t, fresh); !slices.Equal(got, want) {
+				t.Fatalf("round %d: %q, want %q", round, got, want)
+			}
+		}
+	}
+	if kept == 0 {
+		t.Error("nothing had a twin")
+	}
+}
+
+// changeTwin changes a row, two times in three in nothing that tells twins.
+func changeTwin(r *rand.Rand, o *observation.Observation) {
+	o.Comment += "."
+	switch r.IntN(12) {
+	case 0:
+		o.Observers = fmt.Sprint("NOM", r.IntN(4))
+	case 1:
+		o.IDSinp = uuid.NewSHA1(uuid.NameSpaceOID, []byte{byte(r.IntN(12))})
+	case 2:
+		o.Place.Box.MinX, o.Place.Box.MaxX = float64(100*r.IntN(2)), float64(100*r.IntN(2)+200)
+	case 3:
+		o.Sex = fmt.Sprint(r.IntN(2))
 	}
 }
 

@@ -38,7 +38,7 @@ func Run(t *testing.T, place func(t *testing.T) string) {
 		{"round trip", testRoundTrip}, {"outcomes", testOutcomes}, {"class alone", testClassAlone},
 		{"history", testHistory}, {"keys", testKeys}, {"same key twice", testSameKeyTwice}, {"expected keys", testExpect},
 		{"withdrawal", testWithdrawal}, {"complete file", testComplete},
-		{"whose withdrawal", testWhoseWithdrawal}, {"cut dataset", testCutDataset}, {"classed at", testClassedAt}, {"class history", testClassHistory}, {"twins", testTwins}, {"twins again", testTwinsAgain}, {"consent", testConsent},
+		{"whose withdrawal", testWhoseWithdrawal}, {"cut dataset", testCutDataset}, {"classed at", testClassedAt}, {"class history", testClassHistory}, {"twins", testTwins}, {"twins again", testTwinsAgain}, {"twins kept", testTwinsKept}, {"consent", testConsent},
 		{"large second batch", testLarge}, {"bad rows", testBadRows},
 		{"isolation", testIsolation}, {"rollback", testRollback}, {"cancel", testCancel}, {"ended", testEnded},
 		{"second importer", testSecondImporter}, {"concurrent readers", testReaders},
