@@ -3,6 +3,7 @@ package sensitivity
 import (
 	"slices"
 
+	"garrigue/internal/civil"
 	"garrigue/internal/geo"
 	"garrigue/internal/taxon"
 )
@@ -32,4 +33,26 @@ func (b *Book) each(lineage []taxon.CdNom, f func(*Rule)) {
 			f(&b.rules[i].Rule)
 		}
 	}
+}
+
+// Lasting reports whether some rule for the taxa of a lineage is for a number of years only.
+func (b *Book) Lasting(lineage []taxon.CdNom) (lasting bool) {
+	b.each(lineage, func(r *Rule) { lasting = lasting || r.Years > 0 })
+	return lasting
+}
+
+// Ends returns the first day after today on which one of the durations of the rules for the taxa
+// of a lineage, counted from a date, is over: until then no rule ceases to apply. NoDate when none is
+// left, or none is counted since the date is NoDate.
+func (b *Book) Ends(lineage []taxon.CdNom, from, today civil.Date) civil.Date {
+	first := civil.NoDate
+	b.each(lineage, func(r *Rule) {
+		if r.Years <= 0 || from == civil.NoDate {
+			return
+		}
+		if end := addYears(from, r.Years); end > today && (first == civil.NoDate || end < first) {
+			first = end
+		}
+	})
+	return first
 }
