@@ -13,7 +13,7 @@ import (
 	"garrigue/internal/taxon"
 )
 
-// membersTogether is how many rows are read by their number in one statement.
+// membersTogether is how many members of groupings are held at once.
 const membersTogether = 500
 
 // GroupMembers calls f with each living observation of the groupings that hold one that has a level, or may
@@ -101,7 +101,7 @@ func (db *DB) groupMembers(ctx context.Context, ids []int64, ends []int, f func(
 // scanIDs reads observations by their numbers.
 func (db *DB) scanIDs(ctx context.Context, what Fields, ids []int64, f func(o *observation.Observation) error) (n int, err error) {
 	for len(ids) > 0 {
-		some := ids[:min(membersTogether, len(ids))]
+		some := ids[:min(rowsTogether, len(ids))]
 		ids = ids[len(some):]
 		var t strings.Builder
 		t.WriteString(`WHERE withdrawn IS NULL AND id IN (`)

@@ -121,7 +121,7 @@ func (b *Batch) withdraw(id int64) error {
 	if err := b.remember(id, eventWithdrawn, nil); err != nil {
 		return err
 	}
-	if _, err := b.b.exec(`UPDATE observation SET withdrawn = $2 WHERE id = $1`, id, b.info.ID); err != nil {
+	if _, err := b.b.exec(`UPDATE observation SET withdrawn = $2, `+touchedNow+` WHERE id = $1`, id, b.info.ID); err != nil {
 		return err
 	}
 	b.info.Withdrawn++
@@ -146,7 +146,7 @@ func (b *Batch) back(id, former int64) error {
 	if err := b.remember(id, eventReturned, fmt.Appendf(nil, `{"batch":%d}`, former)); err != nil {
 		return err
 	}
-	if _, err := b.b.exec(`UPDATE observation SET withdrawn = NULL, batch = $2 WHERE id = $1`, id, b.info.ID); err != nil {
+	if _, err := b.b.exec(`UPDATE observation SET withdrawn = NULL, batch = $2, `+touchedNow+` WHERE id = $1`, id, b.info.ID); err != nil {
 		return err
 	}
 	b.info.Returned++

@@ -290,7 +290,7 @@ func (b *bulk) classAgain(c Classed, why cause, t *touched) (changed bool, err e
 	o.CdRef = c.CdRef
 	key := twinKey(&o, nil)
 	if _, err := b.exec(`UPDATE observation SET cd_ref = $2, sensitivity = $3, sensitivity_list = $4, held = $5, consent = $6,
-		consent_default = $7, twin_key = $8, sens_manual = $9, sens_review = $10, grouping_id = $11 WHERE id = $1`, c.ID, nullCode(c.CdRef), int(c.Level), null(c.List),
+		consent_default = $7, twin_key = $8, sens_manual = $9, sens_review = $10, grouping_id = $11, `+touchedNow+` WHERE id = $1`, c.ID, nullCode(c.CdRef), int(c.Level), null(c.List),
 		null(holdCodes()[c.Held]), null(c.Consent), nullCode(flag(c.ConsentDefault)), nullCode(key), nullCode(flag(c.Manual)),
 		nullCode(flag(c.Review)), null(c.Grouping)); err != nil {
 		return false, err

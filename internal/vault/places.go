@@ -67,7 +67,7 @@ func (b *bulk) putPlace(enc *encoder, o *observation.Observation) error {
 	args = append(args, null(georeferenceCodes()[p.Georeference]), null(enc.area(p.Commune)), null(enc.area(p.Department)), null(enc.area(p.Attached)),
 		null(p.Nature), null(cell), null(holdCodes()[o.Held]), enc.hash(o))
 	return b.later(`UPDATE observation SET lon = $2, lat = $3, min_x = $4, min_y = $5, max_x = $6, max_y = $7, georeference = $8,
-		commune = $9, department = $10, attached = $11, place_nature = $12, cell10 = $13, held = $14, content_hash = $15
+		commune = $9, department = $10, attached = $11, place_nature = $12, cell10 = $13, held = $14, content_hash = $15, `+touchedNow+`
 		WHERE id = $1`, args...)
 }
 

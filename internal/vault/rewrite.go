@@ -105,8 +105,8 @@ func newRewriter() *rewriter {
 		}
 	}
 	slices.SortFunc(w.byName, func(a, b int) int { return cmp.Compare(w.columns[a], w.columns[b]) })
-	w.full = `UPDATE observation SET ` + strings.Join(full, ", ") + ` WHERE id = $1`
-	w.part = `UPDATE observation SET ` + strings.Join(part, ", ") + ` WHERE id = $1`
+	w.full = `UPDATE observation SET ` + strings.Join(append(full, touchedNow), ", ") + ` WHERE id = $1`
+	w.part = `UPDATE observation SET ` + strings.Join(append(part, touchedNow), ", ") + ` WHERE id = $1`
 	return w
 }
 

@@ -22,9 +22,9 @@ type Trace struct {
 	IDSinp, SourceKey, PlaceName, Comment, Observers, Determiner string
 }
 
-// tracesTogether is how many rows are read by their number in one statement. Each begins a read of
+// rowsTogether is how many rows are read by their number in one statement. Each begins a read of
 // its own, which costs as much as hundreds of rows; of many more, an engine reads the whole table.
-const tracesTogether = 20_000
+const rowsTogether = 20_000
 
 // Traces calls f with what must not be found of each of the observations of ids that live, in
 // their order, against a grant that is recorded; t is reused. Only these rows are read.
@@ -37,7 +37,7 @@ func (db *DB) Traces(ctx context.Context, g disclosure.Grant, ids []int64, f fun
 	n := 0
 	d := decoder{words: map[string]string{}}
 	for err == nil && len(ids) > 0 {
-		some := ids[:min(tracesTogether, len(ids))]
+		some := ids[:min(rowsTogether, len(ids))]
 		ids = ids[len(some):]
 		var more int
 		more, err = db.traces(ctx, some, &d, f)

@@ -134,7 +134,8 @@ func TestSchema(t *testing.T) {
 	if err != nil || loose != "" {
 		t.Errorf("tables that are not strict: %s, %v", loose, err)
 	}
-	rows, err := db.read.Query(`SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'observation' ORDER BY rowid`)
+	rows, err := db.read.Query(`SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'observation'
+		AND name <> 'observation_touched' ORDER BY rowid`) // which holds no new row: nothing to build again
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +155,7 @@ func TestSchema(t *testing.T) {
 		t.Error(diff)
 	}
 	var columns int
-	if err := db.read.QueryRow(`SELECT count(*) FROM pragma_table_info('observation')`).Scan(&columns); err != nil || columns != len(columnList(writtenColumns))+1 { // withdrawn
+	if err := db.read.QueryRow(`SELECT count(*) FROM pragma_table_info('observation')`).Scan(&columns); err != nil || columns != len(columnList(writtenColumns))+2 { // withdrawn, touched
 		t.Errorf("%d columns in the table, %d written, %v", columns, len(columnList(writtenColumns)), err)
 	}
 }
@@ -333,5 +334,33 @@ func TestCheckRegister(t *testing.T) {
 	defer db.Close()
 	if err := db.Check(t.Context()); !fault.Is(err, fault.Internal) {
 		t.Errorf("a damaged register: %v", err)
+	}
+}
+
+// TestTouchedNow reads the package's own text: no UPDATE of an observation may leave out that it was touched.
+func TestTouchedNow(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range strings.Split(string(text), "UPDATE observation SET")[1:] {
+			part, _, _ = strings.Cut(part, "WHERE id")
+			n++
+			if !strings.Contains(part, "touchedNow") && strings.TrimSpace(part) != "twin_key = $2" { // clusters are read whole
+				t.Errorf("%s: UPDATE observation SET%s", f, part)
+			}
+		}
+	}
+	if n < 6 {
+		t.Errorf("only %d UPDATE found", n)
 	}
 }

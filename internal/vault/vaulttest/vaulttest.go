@@ -43,6 +43,7 @@ func Run(t *testing.T, place func(t *testing.T) string) {
 		{"isolation", testIsolation}, {"rollback", testRollback}, {"cancel", testCancel}, {"ended", testEnded},
 		{"second importer", testSecondImporter}, {"concurrent readers", testReaders},
 		{"batches and rejects", testRejects}, {"grants", testGrants}, {"publication fields", testFields}, {"reading in parts", testParts},
+		{"touched", testTouched},
 		{"mappings", testMappings}, {"reclass", testReclass}, {"classes", testClasses}, {"groupings", testGroups}, {"judgements", testJudgements}, {"occasions", testOccasions}, {"source runs", testSourceRuns}, {"loading", testLoading}, {"places", testPlaces}, {"disclosed", testDisclosed}, {"traces", testTraces},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open) })
