@@ -1,7 +1,6 @@
 package atlas
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,11 +77,7 @@ func (a *Atlas) auditing(ctx context.Context, out *Audit, f *audited, rows Rows,
 		return err
 	}
 	defer a.pool.Put(conn)
-	if err := sqlitex.ExecuteTransient(conn, "PRAGMA mmap_size = 68719476736", nil); err != nil {
-		return err
-	}
-	err = part(&auditor{a, conn, out, rows, f})
-	return cmp.Or(err, sqlitex.ExecuteTransient(conn, "PRAGMA mmap_size = 0", nil))
+	return part(&auditor{a, conn, out, rows, f})
 }
 
 func (a *auditor) each(sql string, row func(*sqlite.Stmt) error) error {

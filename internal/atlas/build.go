@@ -155,9 +155,21 @@ func newBuilder(path string, meta Meta, refs References, ground func() ground) *
 // shares with it what outlines tell.
 func (b *Builder) Beside() *Builder { return newBuilder("", b.meta, b.refs, b.ground) }
 
+// Tag is what one Builder knows a taxon, a place and an organisation by.
+type Tag struct{ Taxon, Place, Organisation uint32 }
+
+// Tag returns what the Builder knows those of an observation by. It depends on CdRef, Organisation, Area, Within,
+// Blurred and Reasons: whoever gives many observations that share them need not ask for each.
+func (b *Builder) Tag(p *disclosure.Published) Tag {
+	return Tag{b.taxonOf(p.CdRef), b.placeOf(p), b.orgOf(p.Organisation)}
+}
+
 // Add counts one observation. p is not kept.
-func (b *Builder) Add(p *disclosure.Published) {
-	tax, at, org := b.taxonOf(p.CdRef), b.placeOf(p), b.orgOf(p.Organisation)
+func (b *Builder) Add(p *disclosure.Published) { b.AddTagged(b.Tag(p), p) }
+
+// AddTagged is Add for an observation whose Tag is known.
+func (b *Builder) AddTagged(t Tag, p *disclosure.Published) {
+	tax, at, org := t.Taxon, t.Place, t.Organisation
 	if tax >= 1<<taxonBits || at >= 1<<placeBits || len(b.keys) >= 1<<20 {
 		b.overflow = true
 		return
