@@ -40,6 +40,7 @@ func AuditDisclosure(ctx context.Context, db *vault.DB, o Options) (out Audited,
 		return out, fault.Say(fault.Unavailable, "atlas.dir", os.TempDir()).Because(err)
 	}
 	defer os.RemoveAll(tmp)
+	o.Kept = "" // everything is read
 	r := newRun(db, o)
 	own, moved := filepath.Join(tmp, "own.gpkg"), filepath.Join(tmp, "moved.gpkg")
 	if err := r.prepare(ctx); err != nil {

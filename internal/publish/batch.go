@@ -110,11 +110,9 @@ type heldRow struct {
 	ok        bool
 }
 
-// newBatch reads what was shown, and settles whether a batch is taken as far as that is known
-// beforehand. force takes one whatever the policy says.
-func newBatch(ctx context.Context, db *vault.DB, p *disclosure.Policy, force bool) (*batch, error) {
-	s := newShown(p.Today)
-	var err error
+// loadShown reads what was shown at the last batch.
+func loadShown(ctx context.Context, db *vault.DB, p *disclosure.Policy) (s *shown, err error) {
+	s = newShown(p.Today)
 	if s.last, err = db.LastBatch(ctx); err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
@@ -126,13 +124,42 @@ func newBatch(ctx context.Context, db *vault.DB, p *disclosure.Policy, force boo
 			return nil, err
 		}
 	}
-	return s.begin(p, force), nil
+	return s, nil
+}
+
+// earlyShown is what loadShown returned.
+type earlyShown struct {
+	s   *shown
+	err error
+}
+
+// shownEarly begins to load what was shown beside what comes first; the function returned waits for it.
+func (r *run) shownEarly(ctx context.Context) (wait func()) {
+	r.early = make(chan earlyShown, 1)
+	p, done := r.Policy, make(chan struct{})
+	go func() {
+		defer close(done)
+		s, err := loadShown(ctx, r.db, &p)
+		r.early <- earlyShown{s, err}
+	}()
+	return func() { <-done }
+}
+
+// lastShown returns what was shown at the last batch, loaded early the first time.
+func (r *run) lastShown(ctx context.Context) (*shown, error) {
+	if r.early == nil {
+		return loadShown(ctx, r.db, &r.Policy)
+	}
+	e := <-r.early
+	r.early = nil
+	return e.s, e.err
 }
 
 func newShown(today civil.Date) *shown {
 	return &shown{today: today, known: map[string]uint32{}, makerOf: map[maker]uint32{}}
 }
 
+// begin settles whether a batch is taken, as far as that is known beforehand. force takes one whatever the policy says.
 func (s *shown) begin(p *disclosure.Policy, force bool) *batch {
 	b := &batch{store: s, policy: p, minimum: p.Batch.Minimum, records: true, seen: make([]bool, len(s.rows))}
 	if !offBatch(p.Batch) {

@@ -92,6 +92,7 @@ func (r *run) groups(ctx context.Context, grant disclosure.Grant) error {
 	r.grouped = g
 	return settle(func() error {
 		return r.db.GroupMembers(ctx, grant, r.listed, func(o *observation.Observation) error {
+			r.kept.dependsOn(o.ID)
 			g.Add(o)
 			return nil
 		})

@@ -22,6 +22,7 @@ type Proof struct {
 	Moved    int     `json:"moved"`    // blurred observations that were moved inside the area where they are shown
 	Stayed   int     `json:"stayed"`   // blurred ones of which nothing is known but that area
 	Removed  int     `json:"removed"`  // withheld ones, taken away
+	Kept     int     `json:"kept"`     // taken over as a former publication moved, or removed, or found them ordinary
 	Stale    int     `json:"stale"`    // of those moved, how many have another level than lists give today
 	Searched int64   `json:"searched"` // bytes of files searched for true places, texts and names
 	Traces   int     `json:"traces"`   // observations whose places, texts and names were searched for
@@ -105,8 +106,8 @@ func (m *prover) trace(id int64) { m.traced = append(m.traced, id) }
 
 // retell decides on an observation once more, moved inside the area where it is shown, or taken
 // away when it is not shown, gives the second builder what comes out, and compares. apart is false
-// for what comes out the same without being told again.
-func (r *run) retell(o *observation.Observation, own class, p *disclosure.Published, shown bool) (apart bool) {
+// for what comes out the same without being told again; alike tells that it came out the same.
+func (r *run) retell(o *observation.Observation, own class, p *disclosure.Published, shown bool) (apart, alike bool) {
 	m := &r.proof
 	f := m.upcoming(o.ID)
 	var q disclosure.Published
@@ -129,13 +130,13 @@ func (r *run) retell(o *observation.Observation, own class, p *disclosure.Publis
 		ok = ok && !r.moved.isTwin(o.ID)
 		q.Organisation = r.cleaned(q.Organisation)
 	}
-	if ok != shown || ok && !same(p, &q) {
+	if alike = ok == shown && (!ok || same(p, &q)); !alike {
 		m.differs(p, shown, &q, ok)
 	}
 	if q, ok = r.moved.batch.pass(o, q, ok); ok && (apart || r.apart == nil) {
 		r.second.Add(&q)
 	}
-	return apart
+	return apart, alike
 }
 
 func (m *prover) count(moved bool) {
@@ -179,7 +180,10 @@ func (r *run) elsewhere(o *observation.Observation, in geo.AreaKey, key uint64) 
 }
 
 // bearing is how lists bear on a taxon: at all, and by the place.
-type bearing struct{ named, placed bool }
+type bearing struct {
+	named, placed bool
+	lasting       bool // some rule is for a number of years
+}
 
 func (r *run) bearing(o *observation.Observation) bearing {
 	k := taxonKey{o.CdNom, o.CdRef}
@@ -188,6 +192,7 @@ func (r *run) bearing(o *observation.Observation) bearing {
 		lineage := append([]taxon.CdNom{o.CdNom}, r.refs.Taxonomy.Lineage(taxon.CdNom(o.CdRef))...)
 		b.named = r.book.Names(lineage...)
 		b.placed = b.named && !r.book.Uniform(lineage)
+		b.lasting = b.named && r.book.Lasting(lineage)
 		r.proof.bound[k] = b
 	}
 	return b

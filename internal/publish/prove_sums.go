@@ -88,10 +88,18 @@ func (s *sums) unit(cd taxon.CdRef) unit {
 	return u
 }
 
+// summed is where an observation counts: it depends on its CdRef, Area and Within.
+type summed struct {
+	unit  unit
+	place int32
+}
+
 // add counts what is shown of an observation.
-func (s *sums) add(p *disclosure.Published) {
-	u := s.unit(p.CdRef)
-	at := &s.counted[s.place(p)]
+func (s *sums) add(p *disclosure.Published) { s.count(p, summed{s.unit(p.CdRef), s.place(p)}) }
+
+// count is add for an observation of which it is known where it counts.
+func (s *sums) count(p *disclosure.Published, to summed) {
+	u, at := to.unit, &s.counted[to.place]
 	at.n++
 	if u.species {
 		at.taxa += uint64(u.mark)

@@ -10,6 +10,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,12 @@ type Options struct {
 	Meta   atlas.Meta        // identity: title, territory, publisher, licence, mesh, fictional
 	Policy disclosure.Policy // the rule in force
 	Keep   int               // snapshots kept; 0: seven
-	Batch  bool              // take a batch of blurred observations now, whatever the policy says
+	// Kept is a file of its owner's, beside the vault and apart from what is public, where a publication leaves to the
+	// next one what it decided on each observation, so that only what changed is read; "": everything is, each time.
+	// Afresh does not use what it holds.
+	Kept   string
+	Afresh bool
+	Batch  bool // take a batch of blurred observations now, whatever the policy says
 	// Seed draws the places that the proof moves observations to; 0 for another one each time.
 	Seed uint64
 	// Progress (may be nil) is told the step under way, a key of the catalogues, and how far
@@ -49,6 +55,10 @@ type mutant struct {
 	twins   func(*run, []disclosure.Member, []bool)
 	add     func(*run, *observation.Observation, *disclosure.Published)
 	written func(path string) error
+}
+
+func (m *mutant) any() bool {
+	return m.raise != nil || m.publish != nil || m.twins != nil || m.add != nil || m.written != nil
 }
 
 // Result is what became of the vault's observations.
@@ -88,6 +98,11 @@ type run struct {
 	grouped      *groups // levels of groupings, of the truth
 	truth, moved telling
 	builder      *atlas.Builder // of the truth
+	numbers      *numbering
+	tags         tags
+	beside       *counting
+	kept         kept
+	early        chan earlyShown
 	second       *atlas.Builder // of the moved one; when apart is there, of what is told apart only
 	apart        *atlas.Builder // of the truth, what is told apart when moved; nil when second has all
 	tally        tally
@@ -117,6 +132,7 @@ func Run(ctx context.Context, db *vault.DB, o Options) (res Result, err error) {
 	defer unlock()
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
 	r := newRun(db, o)
+	defer r.closeKeeping()
 	if err := r.build(ctx, dir); err != nil {
 		return Result{Proof: r.result.Proof}, err
 	}
@@ -184,6 +200,9 @@ func (r *run) endStep() {
 
 // build makes the next snapshot, proves it and swaps it in.
 func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer r.shownEarly(ctx)()
+	defer cancel()
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
@@ -195,6 +214,8 @@ func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
 	// What is not told apart went to both: the two snapshots are equal when the rest is.
 	same := r.apart.Equal(r.second)
 	r.apart, r.second = nil, nil
+	traces := r.gather(ctx) // beside the builder, which does not keep every processor busy
+	defer traces.stop()
 	if err := r.builder.Finish(ctx, r.tell); err != nil {
 		return err
 	}
@@ -210,8 +231,6 @@ func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
 	if err := r.proof.Refused(); err != nil {
 		return err
 	}
-	traces := r.gather(ctx) // not before: beside the builder it would take 200 MB more
-	defer traces.stop()
 	if err := r.check(ctx, tmp, &meta); err != nil {
 		return err
 	}
@@ -228,6 +247,9 @@ func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
 	r.result.ID, r.result.Taxa = meta.ID, meta.Taxa
 	err := r.truth.batch.save(ctx, r.db, func() error { return dir.Swap(tmp, meta.ID, r.Keep) })
 	r.truth.batch.report(&r.result)
+	if err == nil {
+		r.leave(ctx)
+	}
 	r.endStep()
 	return err
 }
@@ -245,6 +267,8 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if r.Meta.Mesh != r.Policy.Mesh {
 		return fault.Say(fault.Invalid, "publish.mesh", r.Meta.Mesh.String(), r.Policy.Mesh.String())
 	}
+	r.numbers = newNumbering()
+	r.openKeeping(ctx)
 	r.Meta.Built = r.began.UTC().Format(time.RFC3339)
 	if r.Meta.Rules, err = r.rules(ctx, r.refs.Areas); err != nil {
 		return err
@@ -399,6 +423,20 @@ func (r *run) observations(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.kept.state = state; r.kept.former != nil {
+		if err := r.onlyChanges(ctx, grant); err == nil {
+			return r.afterAll()
+		} else if err != errAnew {
+			return err
+		}
+		r.kept.former.close()
+		r.kept.former, r.numbers = nil, newNumbering()
+	}
+	return r.everything(ctx, grant, state)
+}
+
+// everything reads the whole vault.
+func (r *run) everything(ctx context.Context, grant disclosure.Grant, state int64) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	full, decided, free := make(chan []passing, 2), make(chan []passing, 2), make(chan []passing, 6)
@@ -466,9 +504,12 @@ func (r *run) together(ctx context.Context, grant disclosure.Grant) (state int64
 		return 0, err
 	}
 	r.truth, r.moved = telling{}, telling{}
-	if r.truth.batch, err = newBatch(ctx, r.db, &r.Policy, r.Batch); err != nil {
+	r.kept.apart, r.kept.at = r.kept.apart[:0], 0
+	s, err := r.lastShown(ctx)
+	if err != nil {
 		return 0, err
 	}
+	r.truth.batch = s.begin(&r.Policy, r.Batch)
 	r.moved.batch = r.truth.batch.moved()
 	if err := r.groups(ctx, grant); err != nil {
 		return 0, err
@@ -480,6 +521,7 @@ func (r *run) together(ctx context.Context, grant disclosure.Grant) (state int64
 	if err := r.movedGroups(ctx, grant); err != nil {
 		return 0, err
 	}
+	slices.Sort(r.kept.apart)
 	err = r.movedTwins(ctx, grant)
 	r.proof.Stale = 0 // counted again with the rest
 	return state, err
@@ -548,17 +590,26 @@ func (r *run) add(x *passing) error {
 	if !ok || twin || p.Blurred {
 		r.proof.trace(o.ID)
 	}
+	var row keptRow
+	if ok {
+		row = r.numbers.row(&p)
+	}
 	if ok && !twin {
 		r.lawful(o, own, &p)
 	}
-	apart := r.retell(o, own, &p, ok && !twin)
-	if p, ok = r.truth.batch.pass(o, p, ok && !twin); !ok {
+	apart, alike := r.retell(o, own, &p, ok && !twin)
+	r.keep(o, row, ok, alike)
+	shown, ok := r.truth.batch.pass(o, p, ok && !twin)
+	if !ok {
 		return nil
 	}
 	if apart && r.apart != nil {
-		r.apart.Add(&p)
+		r.apart.Add(&shown)
 	}
-	return r.count(&p)
+	if shown.Blurred && !same(&shown, &p) { // as the last batch had it
+		return r.count(&shown, nil)
+	}
+	return r.count(&shown, &row)
 }
 
 // cleaned returns the name of an organisation as it is shown.
@@ -571,22 +622,95 @@ func (r *run) cleaned(name string) string {
 	return clean
 }
 
-// count counts what is shown of an observation.
-func (r *run) count(p *disclosure.Published) error {
+// count counts what is shown of an observation, whose numbers are in row, or nil.
+func (r *run) count(p *disclosure.Published, row *keptRow) error {
+	if r.beside != nil {
+		r.beside.give(p, row)
+		return nil
+	}
+	r.countNow(p, row, r.proof.leak)
+	return nil
+}
+
+func (r *run) countNow(p *disclosure.Published, row *keptRow, leak func(Leak)) {
 	r.tally.published++
 	if p.Blurred {
 		if p.Area.Kind() != r.Policy.Mesh {
 			r.tally.blurred++
 		}
 		if l, found := r.finer(p); found {
-			r.proof.leak(l)
+			leak(l)
 		}
 	}
 	r.tally.byKind[p.Area.Kind()]++
 	r.tally.years[max(p.When.Start.Year(), 1500)]++
-	r.sums.add(p)
-	r.builder.Add(p)
-	return nil
+	if row == nil {
+		r.sums.add(p)
+		r.builder.Add(p)
+		return
+	}
+	r.sums.count(p, r.tags.sum(&r.sums, row, p))
+	r.builder.AddTagged(r.tags.of(r.builder, row, p), p)
+}
+
+// counting counts beside the goroutine that gives: counting what was kept takes as long as
+// reading it.
+type counting struct {
+	some       []counted
+	full, free chan []counted
+	done       chan struct{}
+}
+
+// counted is what is shown of an observation, and its numbers when known.
+type counted struct {
+	p     disclosure.Published
+	row   keptRow
+	known bool
+}
+
+// countBeside has counting done beside, until the function returned is called.
+func (r *run) countBeside() (end func()) {
+	c := &counting{full: make(chan []counted, 2), free: make(chan []counted, 4), done: make(chan struct{})}
+	for range cap(c.free) {
+		c.free <- make([]counted, 0, batchRows)
+	}
+	c.some = <-c.free
+	var leaks []Leak
+	go func() {
+		defer close(c.done)
+		for some := range c.full {
+			for i := range some {
+				row := &some[i].row
+				if !some[i].known {
+					row = nil
+				}
+				r.countNow(&some[i].p, row, func(l Leak) { leaks = append(leaks, l) })
+			}
+			c.free <- some[:0]
+		}
+	}()
+	r.beside = c
+	return func() {
+		r.beside = nil
+		c.full <- c.some
+		close(c.full)
+		<-c.done
+		for _, l := range leaks {
+			r.proof.leak(l)
+		}
+	}
+}
+
+func (c *counting) give(p *disclosure.Published, row *keptRow) {
+	c.some = c.some[:len(c.some)+1]
+	x := &c.some[len(c.some)-1]
+	if x.p, x.known = *p, row != nil; row != nil {
+		x.row = *row
+	}
+	if len(c.some) == batchRows {
+		c.full <- c.some
+		c.some = <-c.free
+	}
 }
 
 // afterAll counts what batches kept for the end.
@@ -595,7 +719,7 @@ func (r *run) afterAll() error {
 		if r.apart != nil {
 			r.apart.Add(p)
 		}
-		return r.count(p)
+		return r.count(p, nil)
 	}); err != nil {
 		return err
 	}

@@ -89,8 +89,13 @@ func (s sight) observation(d dataset.ID) *observation.Observation {
 // fill makes a vault with the small references and the observations.
 func fill(t testing.TB, list []sight) *vault.DB {
 	t.Helper()
+	return fillAt(t, filepath.Join(t.TempDir(), "vault.sqlite"), list)
+}
+
+func fillAt(t testing.TB, path string, list []sight) *vault.DB {
+	t.Helper()
 	ctx := context.Background()
-	db, err := vault.Open(ctx, filepath.Join(t.TempDir(), "vault.sqlite"))
+	db, err := vault.Open(ctx, path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,7 @@ func (r *run) twins(ctx context.Context, grant disclosure.Grant) error {
 		var fates []fate
 		calm := true // nothing of the cluster moves
 		for i := range members {
+			r.kept.dependsOn(members[i].ID)
 			if slices.Contains(slots, members[i].Slot) {
 				continue
 			}

@@ -1,0 +1,198 @@
+package publish_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"garrigue/internal/disclosure"
+	"garrigue/internal/needs"
+	"garrigue/internal/observation"
+	"garrigue/internal/publish"
+	"garrigue/internal/sensitivity"
+	"garrigue/internal/vault"
+)
+
+// keeping are options of publications that leave to one another what they decided.
+func keeping(t *testing.T) publish.Options {
+	t.Helper()
+	o := options(filepath.Join(t.TempDir(), "atlas"))
+	o.Kept = filepath.Join(t.TempDir(), "kept")
+	return o
+}
+
+// whole is what a vault gives when everything is read.
+func whole(t *testing.T, db *vault.DB, o publish.Options) string {
+	t.Helper()
+	o.Dir, o.Kept = t.TempDir(), ""
+	_, text := published(t, db, o)
+	return text
+}
+
+// TestKept publishes day after day: what did not change is taken over, the atlas is the same.
+func TestKept(t *testing.T) {
+	db, o := fill(t, sights), keeping(t)
+	res, text := published(t, db, o)
+	if res.Proof.Kept != 0 {
+		t.Errorf("%d taken over from nothing", res.Proof.Kept)
+	}
+	if st, err := os.Stat(o.Kept); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", st, err)
+	}
+	again, same := published(t, db, o)
+	if again.Proof.Kept != len(sights) || same != text {
+		t.Errorf("%d taken over of %d", again.Proof.Kept, len(sights))
+	}
+	if d := cmp.Diff([]any{res.Published, res.Blurred, res.Withheld, res.Proof.Traces}, []any{again.Published, again.Blurred, again.Withheld, again.Proof.Traces}); d != "" {
+		t.Error(d)
+	}
+	// An ordinary one is corrected, a sensitive one goes, one comes, and one is found to be sensitive.
+	moved, hidden, fresh := sights[0], sights[2], sights[3]
+	moved.x, hidden.level, fresh.key = 727000, 2, "a5"
+	write(t, db, []sight{moved, hidden, fresh}, []string{"b2"})
+	third, text := published(t, db, o)
+	if third.Proof.Kept != len(sights)-3 {
+		t.Errorf("%d taken over", third.Proof.Kept)
+	}
+	if text != whole(t, db, o) {
+		t.Error("not the atlas that reading everything makes")
+	}
+	if third.Published != res.Published || third.Blurred != res.Blurred {
+		t.Errorf("%d shown, %d blurred", third.Published, third.Blurred)
+	}
+	if left, err := filepath.Glob(o.Kept + "?*"); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// TestKeptServesNoMore lists why everything is read.
+func TestKeptServesNoMore(t *testing.T) {
+	for name, change := range map[string]func(t *testing.T, db *vault.DB, o *publish.Options){
+		"asked":                func(_ *testing.T, _ *vault.DB, o *publish.Options) { o.Afresh = true },
+		"another policy":       func(_ *testing.T, _ *vault.DB, o *publish.Options) { o.Policy.Levels[1] = o.Policy.Levels[2] },
+		"an earlier day":       func(_ *testing.T, _ *vault.DB, o *publish.Options) { o.Policy.Today-- },
+		"a week":               func(_ *testing.T, _ *vault.DB, o *publish.Options) { o.Policy.Today += 7 },
+		"another file":         func(_ *testing.T, _ *vault.DB, o *publish.Options) { o.Kept += "2" },
+		"the vault of a copy":  func(t *testing.T, db *vault.DB, _ *publish.Options) { must(t, db.SetKept(t.Context(), 12)) },
+		"references of a list": reload,
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, o := fill(t, sights), keeping(t)
+			published(t, db, o)
+			change(t, db, &o)
+			res, text := published(t, db, o)
+			if res.Proof.Kept != 0 {
+				t.Errorf("%d taken over", res.Proof.Kept)
+			}
+			if text != whole(t, db, o) {
+				t.Error("not the atlas that reading everything makes")
+			}
+		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reload loads the list of sensitive taxa once more, by another file.
+func reload(t *testing.T, db *vault.DB, _ *publish.Options) {
+	t.Helper()
+	_, err := db.PutSensitivity(t.Context(), vault.Reference{Kind: "sensitivity", Name: "sensitivity", Version: "v18", SHA256: strings.Repeat("b", 64)},
+		[]sensitivity.List{{ID: "9", Name: "essai"}}, seq([]sensitivity.Rule{{List: "9", CdNom: 60630, Level: 3}}))
+	must(t, err)
+	classed(t, db)
+}
+
+// TestKeptDamaged changes, and cuts, the file at each byte: it is read whole, or not used.
+func TestKeptDamaged(t *testing.T) {
+	db, o := fill(t, sights[:3]), keeping(t)
+	_, text := published(t, db, o)
+	sound, err := os.ReadFile(o.Kept)
+	must(t, err)
+	mark, err := db.Kept(t.Context())
+	must(t, err)
+	step := max(len(sound)/16, 1)
+	for i := 0; i < len(sound); i += step {
+		for _, bad := range [][]byte{sound[:i], append(append(append([]byte{}, sound[:i]...), sound[i]^0x41), sound[i+1:]...)} {
+			must(t, os.WriteFile(o.Kept, bad, 0o600))
+			must(t, db.SetKept(t.Context(), mark))
+			res, got := published(t, db, o)
+			if res.Proof.Kept != 0 || got != text {
+				t.Fatalf("byte %d: %d taken over, same atlas: %v", i, res.Proof.Kept, got == text)
+			}
+		}
+	}
+}
+
+// TestKeptSample changes a vault behind the back of the program: the sample finds out.
+func TestKeptSample(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vault.sqlite")
+	db, o := fillAt(t, path, sights), keeping(t)
+	published(t, db, o)
+	if out, err := exec.Command(needs.Tool(t, "sqlite3"), path,
+		"UPDATE observation SET sensitivity = 4 WHERE source_key = 'a3'").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var log bytes.Buffer
+	o.Log, o.Seed = slog.New(slog.NewTextHandler(&log, nil)), 3 // the number of a3: it is drawn
+	res, text := published(t, db, o)
+	if res.Proof.Kept != 0 || !strings.Contains(log.String(), "everything is read") {
+		t.Errorf("%d taken over: %s", res.Proof.Kept, log.String())
+	}
+	if text != whole(t, db, o) {
+		t.Error("not the atlas that reading everything makes")
+	}
+	for _, secret := range []string{"nid au pied", "ravin", "NOM"} {
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("the log tells %q", secret)
+		}
+	}
+}
+
+// TestKeptRefused: a publication that is refused leaves nothing.
+func TestKeptRefused(t *testing.T) {
+	db, o := fill(t, sights), keeping(t)
+	published(t, db, o)
+	before, err := os.ReadFile(o.Kept)
+	must(t, err)
+	bad := publish.Mutated(o, publish.Mutation{Raise: func(o *observation.Observation) { o.Sensitivity = 0 }})
+	if _, err := publish.Run(context.Background(), db, bad); err == nil {
+		t.Fatal("published")
+	}
+	after, err := os.ReadFile(o.Kept)
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("what is kept changed: %v", err)
+	}
+	if res, _ := published(t, db, o); res.Proof.Kept != len(sights) {
+		t.Errorf("%d taken over", res.Proof.Kept)
+	}
+}
+
+// TestKeptTwins: what depends on others is read again when they change.
+func TestKeptTwins(t *testing.T) {
+	db, o := fill(t, sights[:4]), keeping(t)
+	o.Policy.Batch = disclosure.Batch{}
+	published(t, db, o)
+	// The first comes by another road, where it is sensitive.
+	twin := sights[0]
+	twin.level = 3
+	bring(t, db, "autre", []sight{twin})
+	res, text := published(t, db, o)
+	if text != whole(t, db, o) {
+		t.Error("not the atlas that reading everything makes")
+	}
+	if res.Proof.Kept != 3 {
+		t.Errorf("%d taken over", res.Proof.Kept)
+	}
+}
