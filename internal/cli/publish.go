@@ -15,6 +15,7 @@ import (
 type publishCmd struct {
 	Rollback bool `name:"rollback" help:"${cli_publish_rollback}"`
 	Batch    bool `name:"batch" help:"${cli_publish_batch}"`
+	Afresh   bool `name:"afresh" help:"${cli_publish_afresh}"`
 	JSON     bool `name:"json" help:"${cli_flag_json}"`
 	Quiet    bool `name:"quiet" short:"q" help:"${cli_flag_quiet}"`
 }
@@ -39,7 +40,7 @@ func (c *publishCmd) Run(e *env) error {
 	return withInstance(e, func(s *settings, db *vault.DB) error {
 		p := newProgress(e, c.Quiet || c.JSON)
 		defer p.finish()
-		res, err := publishAsked(e.ctx, e, s, db, p, c.Batch)
+		res, err := publishAsked(e.ctx, e, s, db, p, c)
 		p.finish()
 		if err != nil {
 			if c.JSON && res.Proof != nil && len(res.Proof.Leaks) > 0 {
@@ -57,11 +58,12 @@ func (c *publishCmd) Run(e *env) error {
 
 // publishNow classes what references changed, then publishes.
 func publishNow(ctx context.Context, e *env, s *settings, db *vault.DB, p *progress) (publish.Result, error) {
-	return publishAsked(ctx, e, s, db, p, false)
+	return publishAsked(ctx, e, s, db, p, &publishCmd{})
 }
 
-// publishAsked is publishNow, with a batch of blurred observations when one is asked for.
-func publishAsked(ctx context.Context, e *env, s *settings, db *vault.DB, p *progress, batch bool) (publish.Result, error) {
+// publishAsked is publishNow as a command asks for it: with a batch of blurred observations, without taking over
+// what the former publication decided.
+func publishAsked(ctx context.Context, e *env, s *settings, db *vault.DB, p *progress, c *publishCmd) (publish.Result, error) {
 	if err := classAgain(e, s, db, p); err != nil {
 		return publish.Result{}, err
 	}
@@ -70,8 +72,8 @@ func publishAsked(ctx context.Context, e *env, s *settings, db *vault.DB, p *pro
 		return publish.Result{}, err
 	}
 	return publish.Run(ctx, db, publish.Options{
-		Dir: atlasDir(e.dir), Meta: s.meta(), Policy: policy, Keep: s.Publish.Keep, Batch: batch,
-		Progress: p.update, Log: e.log,
+		Dir: atlasDir(e.dir), Meta: s.meta(), Policy: policy, Keep: s.Publish.Keep, Batch: c.Batch,
+		Kept: keptPath(e.dir), Afresh: c.Afresh, Progress: p.update, Log: e.log,
 	})
 }
 
@@ -93,6 +95,9 @@ func printPublished(e *env, r publish.Result) {
 	e.say("publish.done", r.ID, r.Published, r.Taxa, r.Seconds)
 	if r.Blurred > 0 {
 		e.say("publish.blurred", r.Blurred)
+	}
+	if r.Proof != nil && r.Proof.Kept > 0 {
+		e.say("publish.kept", r.Proof.Kept)
 	}
 	if b := r.Batch; b != nil {
 		if b.Taken {

@@ -71,6 +71,7 @@ func defaultLanguages() []string { return []string{"fr", "en"} }
 // paths of an instance.
 func vaultPath(dir string) string { return filepath.Join(dir, "vault.sqlite") }
 func atlasDir(dir string) string  { return filepath.Join(dir, "atlas") }
+func keptPath(dir string) string  { return filepath.Join(dir, "published.kept") }
 
 // loadSettings reads and checks DIR/garrigue.toml, but for its sources: see sourceFault.
 // NotFound when DIR is no instance; Invalid, naming the line or the key, when the file is wrong.
