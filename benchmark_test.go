@@ -314,7 +314,7 @@ func publishOptions(dir string) publish.Options {
 	p := disclosure.SINP()
 	p.Today = benchDay()
 	name, territory, publisher := demo.Identity(true)
-	o := publish.Options{Dir: filepath.Join(dir, "atlas"), Policy: p}
+	o := publish.Options{Dir: filepath.Join(dir, "atlas"), Kept: filepath.Join(dir, "kept"), Policy: p}
 	o.Meta.Title, o.Meta.Territory, o.Meta.Publisher, o.Meta.Fictional, o.Meta.Mesh = name, territory, publisher, true, geo.Cell5
 	return o
 }
@@ -635,8 +635,8 @@ func BenchmarkDaily(b *testing.B) {
 	}
 }
 
-// changedRows writes a file of some rows of another, spread over it, each with another
-// comment.
+// changedRows writes a file of some rows of another, spread over it: of four, one has another comment,
+// one another day, one another place and one another taxon.
 func changedRows(b *testing.B, from string, total, n int) string {
 	b.Helper()
 	f, err := os.Open(from)
@@ -658,11 +658,7 @@ func changedRows(b *testing.B, from string, total, n int) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	comment := slices.Index(header, "commentaire")
-	if comment < 0 {
-		b.Fatalf("no column commentaire in %v", header)
-	}
-	stamp := time.Now().Format(time.RFC3339Nano)
+	change := changer(b, header)
 	w.Write(header)
 	for i := 0; ; i++ {
 		row, err := r.Read()
@@ -673,7 +669,7 @@ func changedRows(b *testing.B, from string, total, n int) string {
 			b.Fatal(err)
 		}
 		if i%(total/n) == 0 {
-			row[comment] = "revu " + stamp
+			change(row)
 			w.Write(row)
 		}
 	}
@@ -683,4 +679,40 @@ func changedRows(b *testing.B, from string, total, n int) string {
 		b.Fatal(err)
 	}
 	return path
+}
+
+// changer returns what changes one row after another.
+func changer(b *testing.B, header []string) func(row []string) {
+	b.Helper()
+	at := map[string]int{}
+	for _, name := range []string{"commentaire", "dateDebut", "dateFin", "geometrie", "cdNom", "nomCite"} {
+		if at[name] = slices.Index(header, name); at[name] < 0 {
+			b.Fatalf("no column %s in %v", name, header)
+		}
+	}
+	now := time.Now()
+	stamp, rng := "revu "+now.Format(time.RFC3339Nano), rand.New(rand.NewPCG(uint64(now.UnixNano()), 1))
+	n, taxon, name := 0, "", ""
+	return func(row []string) {
+		n++
+		row[at["commentaire"]] = stamp
+		switch first, last := row[at["dateDebut"]], row[at["dateFin"]]; {
+		case n%4 == 1 && first == last && len(first) == len("2026-11-01"):
+			day := first[:8] + fmt.Sprintf("%02d", 1+rng.IntN(28))
+			if day > benchDay().String() {
+				day = first
+			}
+			row[at["dateDebut"]], row[at["dateFin"]] = day, day
+		case n%4 == 2:
+			var lon, lat float64
+			if k, _ := fmt.Sscanf(row[at["geometrie"]], "POINT (%f %f)", &lon, &lat); k == 2 {
+				row[at["geometrie"]] = fmt.Sprintf("POINT (%.6f %.6f)", lon+rng.Float64()*0.02-0.01, lat+rng.Float64()*0.02-0.01)
+			}
+		case n%4 == 3 && taxon != "":
+			row[at["cdNom"]], row[at["nomCite"]], taxon, name = taxon, name, row[at["cdNom"]], row[at["nomCite"]]
+		}
+		if taxon == "" {
+			taxon, name = row[at["cdNom"]], row[at["nomCite"]]
+		}
+	}
 }
