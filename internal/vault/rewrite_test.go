@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,7 +64,7 @@ func TestAppendJSON(t *testing.T) {
 	for _, s := range []string{"", "été", "a\"b", `\`, "<&>", "\x00\x1f\x7f", "\u2028\u2029", "\xff\xfe", "🦉", "l’œil", "\ufffd", "\xe2\x80"} {
 		same(t, appendText(nil, s), s)
 	}
-	for _, f := range []float64{0, -0.0, 1, -1, 1e-6, 9.9e-7, 1e-7, 1e20, 1e21, -1e21, 2.977133, 43.055648, 5e-324, 1.7976931348623157e308, 123456789.125} {
+	for _, f := range []float64{0, math.Copysign(0, -1), 1, -1, 1e-6, 9.9e-7, 1e-7, 1e20, 1e21, -1e21, 2.977133, 43.055648, 5e-324, 1.7976931348623157e308, 123456789.125} {
 		same(t, appendFloat(nil, f), f)
 	}
 	rapid.Check(t, func(t *rapid.T) {
