@@ -132,7 +132,7 @@ func (r *run) leave(ctx context.Context) {
 	_, _ = rand.Read(b[:]) // it never fails
 	n := r.numbers
 	h := keptHead{Key: k.key, Mark: int64(binary.LittleEndian.Uint64(b[:])>>1 | 1), Changes: k.state, Since: r.Policy.Today, Today: r.Policy.Today,
-		Taxa: n.taxa, Places: n.places, Makers: n.makers, Reasons: n.reasons}
+		Taxa: n.taxa.list, Places: n.places, Makers: n.makers.list, Reasons: n.reasons.list}
 	if k.former != nil {
 		h.Since = k.former.Since
 	}
@@ -175,7 +175,7 @@ func (r *run) keep(o *observation.Observation, row keptRow, ok, sound bool) {
 	case ok:
 		row.until = r.until(o)
 	default:
-		row.kind, row.reason, row.until = keptWithheld, r.numbers.reason(withheld(o)), r.until(o)
+		row.kind, row.reason, row.until = keptWithheld, r.numbers.reasons.number(withheld(o)), r.until(o)
 	}
 	k.next.put(&row)
 }
@@ -285,7 +285,7 @@ func (r *run) stillSo(some []passing, sample map[int64]keptRow) bool {
 			now = r.numbers.row(&p)
 			now.id = x.o.ID
 		} else {
-			now.reason = r.numbers.reason(withheld(&x.o))
+			now.reason = r.numbers.reasons.number(withheld(&x.o))
 		}
 		now.until = r.until(&x.o)
 		if !now.equal(&was) {
@@ -345,7 +345,7 @@ func (r *run) addKept(row *keptRow) error {
 	if ok {
 		p = r.numbers.published(row)
 	} else {
-		r.result.Withheld[r.numbers.reasons[row.reason]]++
+		r.result.Withheld[r.numbers.reasons.list[row.reason]]++
 	}
 	if !ok || p.Blurred {
 		r.proof.trace(row.id)
@@ -364,51 +364,52 @@ func (r *run) addKept(row *keptRow) error {
 	return r.count(&shown, row)
 }
 
-// numbering numbers what observations have in common: of a row, and of the builder.
+// numbering numbers what observations have in common.
 type numbering struct {
-	taxa    []taxon.CdRef
+	taxa    numbered[taxon.CdRef]
+	makers  numbered[keptMaker]
+	reasons numbered[string]
+	spots   numbered[string] // the bytes of places
 	places  []keptPlace
-	makers  []keptMaker
-	reasons []string
-
-	taxonOf  map[taxon.CdRef]uint32
-	placeOf  map[string]uint32
-	makerOf  map[keptMaker]uint32
-	reasonOf map[string]uint32
-	buf      []byte
+	buf     []byte
 }
 
-func newNumbering() *numbering {
-	return &numbering{taxonOf: map[taxon.CdRef]uint32{}, placeOf: map[string]uint32{}, makerOf: map[keptMaker]uint32{}, reasonOf: map[string]uint32{}}
+// numbered gives each thing the number of its first coming.
+type numbered[T comparable] struct {
+	list []T
+	of   map[T]uint32
+}
+
+func (n *numbered[T]) number(v T) uint32 {
+	i, known := n.of[v]
+	if !known {
+		if n.of == nil {
+			n.of = map[T]uint32{}
+		}
+		i = uint32(len(n.list))
+		n.of[v] = i
+		n.list = append(n.list, v)
+	}
+	return i
 }
 
 // numbering takes over the numbers of a file.
 func (k *keptFile) numbering() *numbering {
-	n := newNumbering()
+	n := &numbering{}
 	for _, cd := range k.Taxa {
-		n.taxon(cd)
+		n.taxa.number(cd)
 	}
 	for i := range k.Places {
 		p := &k.Places[i]
 		n.place(&disclosure.Published{Area: p.Area, Within: p.Within, Blurred: p.Blurred, Reasons: p.Reasons})
 	}
 	for _, m := range k.Makers {
-		n.maker(m)
+		n.makers.number(m)
 	}
 	for _, t := range k.Reasons {
-		n.reason(t)
+		n.reasons.number(t)
 	}
 	return n
-}
-
-func (n *numbering) taxon(cd taxon.CdRef) uint32 {
-	i, known := n.taxonOf[cd]
-	if !known {
-		i = uint32(len(n.taxa))
-		n.taxonOf[cd] = i
-		n.taxa = append(n.taxa, cd)
-	}
-	return i
 }
 
 func (n *numbering) place(p *disclosure.Published) uint32 {
@@ -418,46 +419,25 @@ func (n *numbering) place(p *disclosure.Published) uint32 {
 		b = binary.LittleEndian.AppendUint64(b, uint64(a))
 	}
 	n.buf = b
-	i, known := n.placeOf[string(b)]
+	i, known := n.spots.of[string(b)]
 	if !known {
-		i = uint32(len(n.places))
-		n.placeOf[string(b)] = i
+		i = n.spots.number(string(b))
 		n.places = append(n.places, keptPlace{p.Area, slices.Clone(p.Within), p.Blurred, p.Reasons})
-	}
-	return i
-}
-
-func (n *numbering) maker(m keptMaker) uint32 {
-	i, known := n.makerOf[m]
-	if !known {
-		i = uint32(len(n.makers))
-		n.makerOf[m] = i
-		n.makers = append(n.makers, m)
-	}
-	return i
-}
-
-func (n *numbering) reason(text string) uint32 {
-	i, known := n.reasonOf[text]
-	if !known {
-		i = uint32(len(n.reasons))
-		n.reasonOf[text] = i
-		n.reasons = append(n.reasons, text)
 	}
 	return i
 }
 
 // row is what is kept of something shown, but for its ID and how long it holds.
 func (n *numbering) row(p *disclosure.Published) keptRow {
-	return keptRow{kind: keptShown, taxon: n.taxon(p.CdRef), place: n.place(p), maker: n.maker(keptMaker{p.Dataset, p.Organisation}),
+	return keptRow{kind: keptShown, taxon: n.taxa.number(p.CdRef), place: n.place(p), maker: n.makers.number(keptMaker{p.Dataset, p.Organisation}),
 		start: p.When.Start, end: p.When.End, precision: p.When.Precision, validated: p.Validated,
 		low: p.AltitudeMin, high: p.AltitudeMax, until: civil.NoDate}
 }
 
 // published is what a row shows. Its Within is shared.
 func (n *numbering) published(r *keptRow) disclosure.Published {
-	at, m := &n.places[r.place], &n.makers[r.maker]
-	return disclosure.Published{CdRef: n.taxa[r.taxon], Dataset: m.Dataset, Organisation: m.Organisation,
+	at, m := &n.places[r.place], &n.makers.list[r.maker]
+	return disclosure.Published{CdRef: n.taxa.list[r.taxon], Dataset: m.Dataset, Organisation: m.Organisation,
 		When: observation.Period{Start: r.start, End: r.end, Precision: r.precision},
 		Area: at.Area, Within: at.Within, Blurred: at.Blurred, Reasons: at.Reasons,
 		AltitudeMin: r.low, AltitudeMax: r.high, Validated: r.validated}

@@ -267,7 +267,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if r.Meta.Mesh != r.Policy.Mesh {
 		return fault.Say(fault.Invalid, "publish.mesh", r.Meta.Mesh.String(), r.Policy.Mesh.String())
 	}
-	r.numbers = newNumbering()
+	r.numbers = &numbering{}
 	r.openKeeping(ctx)
 	r.Meta.Built = r.began.UTC().Format(time.RFC3339)
 	if r.Meta.Rules, err = r.rules(ctx, r.refs.Areas); err != nil {
@@ -430,7 +430,7 @@ func (r *run) observations(ctx context.Context) error {
 			return err
 		}
 		r.kept.former.close()
-		r.kept.former, r.numbers = nil, newNumbering()
+		r.kept.former, r.numbers = nil, &numbering{}
 	}
 	return r.everything(ctx, grant, state)
 }

@@ -56,20 +56,8 @@ func (db *DB) Find(ctx context.Context, name string) (ids []int64, err error) {
 	} else {
 		return nil, fault.Say(fault.Invalid, "vault.bad_name", name)
 	}
-	rows, err := db.read.QueryContext(ctx, text, arg)
-	if err != nil {
-		return nil, interrupted(ctx, classify(err))
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, classify(err)
-		}
-		ids = append(ids, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, interrupted(ctx, classify(err))
+	if ids, err = db.ids(ctx, nil, text, arg); err != nil {
+		return nil, err
 	}
 	if len(ids) == 0 {
 		return nil, fault.Say(fault.NotFound, "vault.no_observation", name)
