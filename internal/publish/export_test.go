@@ -12,6 +12,7 @@ type Mutation struct {
 	Publish func(o *observation.Observation, p *disclosure.Published, ok bool, areas *geo.Containment) bool // after the honest one
 	Twins   func(members []disclosure.Member, show []bool)
 	Written func(path string) error
+	Loaded  func() // when references are
 }
 
 // Mutated returns options whose publication goes wrong.
@@ -29,6 +30,6 @@ func Mutated(o Options, m Mutation) Options {
 	if m.Twins != nil {
 		o.mutant.twins = func(_ *run, members []disclosure.Member, show []bool) { m.Twins(members, show) }
 	}
-	o.mutant.written = m.Written
+	o.mutant.written, o.mutant.loaded = m.Written, m.Loaded
 	return o
 }

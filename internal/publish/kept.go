@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"garrigue/internal/atlas"
 	"garrigue/internal/civil"
@@ -22,6 +24,9 @@ import (
 
 // keptDays is how long what was kept serves before everything is read again.
 const keptDays = 7
+
+// keptPatience is how long a publication that is done waits for an import, to leave what it kept.
+const keptPatience = 5 * time.Second
 
 // keptSample is one in how many observations kept is read again at each publication, and compared.
 const keptSample = 2048
@@ -36,18 +41,27 @@ type kept struct {
 	next   *keptWriter // nil: nothing is kept
 	key    string
 	state  int64   // of the vault
+	silent int64   // changes of it that noted no row
 	apart  []int64 // members of clusters and of groupings that have a level, sorted: they depend on others
 	at     int     // in apart
 }
 
+// keeps reports whether a publication takes over and leaves anything.
+func (r *run) keeps() bool { return r.Kept != "" && !r.mutant.any() }
+
 // openKeeping opens what was kept, if it serves, and begins what will be. Nothing of this may
 // stop a publication: without it, everything is read.
-func (r *run) openKeeping(ctx context.Context) {
+//
+// before is the key of before references were read: a list loaded meanwhile is not the one that decides.
+func (r *run) openKeeping(ctx context.Context, before string) {
 	k := &r.kept
-	if r.Kept == "" || r.mutant.any() {
+	if !r.keeps() {
 		return
 	}
 	key, err := r.keptKey(ctx)
+	if err == nil && key != before {
+		err = errors.New("references changed while they were read")
+	}
 	if err == nil {
 		k.next, err = createKept(r.Kept + ".next")
 	}
@@ -98,6 +112,9 @@ var program = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if runtime.GOOS == "linux" {
+		path = "/proc/self/exe" // the file that runs, though another may have its name by now
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -131,14 +148,16 @@ func (r *run) leave(ctx context.Context) {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // it never fails
 	n := r.numbers
-	h := keptHead{Key: k.key, Mark: int64(binary.LittleEndian.Uint64(b[:])>>1 | 1), Changes: k.state, Since: r.Policy.Today, Today: r.Policy.Today,
+	h := keptHead{Key: k.key, Mark: int64(binary.LittleEndian.Uint64(b[:])>>1 | 1), Changes: k.state, Silent: k.silent, Since: r.Policy.Today, Today: r.Policy.Today,
 		Taxa: n.taxa.list, Places: n.places, Makers: n.makers.list, Reasons: n.reasons.list}
 	if k.former != nil {
 		h.Since = k.former.Since
 	}
 	err := k.next.finish(&h)
-	if err == nil {
-		err = r.db.SetKept(ctx, h.Mark)
+	if err == nil { // an import under way may last: the atlas is public already
+		brief, stop := context.WithTimeout(ctx, keptPatience)
+		defer stop()
+		err = r.db.SetKept(brief, h.Mark)
 	}
 	if err == nil {
 		err = os.Rename(k.next.f.Name(), k.path)
@@ -197,6 +216,9 @@ func (r *run) until(o *observation.Observation) civil.Date {
 // on what depends on others, and on a sample. errAnew when it cannot; nothing was counted then.
 func (r *run) onlyChanges(ctx context.Context, grant disclosure.Grant) error {
 	k := &r.kept
+	if k.silent != k.former.Silent {
+		return errAnew // a program of before rows were noted wrote since
+	}
 	ids, sample, err := r.toRead(ctx)
 	if err != nil {
 		return err

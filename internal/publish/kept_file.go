@@ -33,6 +33,7 @@ type keptHead struct {
 	Key     string     // what decisions depend on beside the observation
 	Mark    int64      // of vault.Kept
 	Changes int64      // state of the vault
+	Silent  int64      // changes of it that noted no row (vault.Silent)
 	Since   civil.Date // day on which everything was read
 	Today   civil.Date // day on which durations were counted
 	Last    int64      // greatest ID
@@ -216,7 +217,10 @@ type keptWriter struct {
 
 // createKept begins a file for its owner's eyes only.
 func createKept(path string) (*keptWriter, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) { // left by a kill, with whatever mode it had
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -194,5 +195,77 @@ func TestKeptTwins(t *testing.T) {
 	}
 	if res.Proof.Kept != 3 {
 		t.Errorf("%d taken over", res.Proof.Kept)
+	}
+}
+
+// TestKeptOrganisations: an observer has the name of an organisation that is shown, of which nothing is read again.
+func TestKeptOrganisations(t *testing.T) {
+	list := slices.Clone(sights)
+	list[4].change = func(o *observation.Observation) { o.Observers = "LPO Essai" }
+	db, o := fill(t, list), keeping(t)
+	published(t, db, o)
+	if res, _ := published(t, db, o); res.Proof.Kept != len(list) {
+		t.Errorf("%d taken over", res.Proof.Kept)
+	}
+}
+
+// TestBatchOrganisations: all of an organisation is withdrawn between two batches; what is blurred stays shown under its name, which
+// somebody else has for observer.
+func TestBatchOrganisations(t *testing.T) {
+	list := slices.Clone(sights)
+	list[4].change = func(o *observation.Observation) { o.Organisation = "Conservatoire Essai" }
+	list[7].change = func(o *observation.Observation) { o.Observers = "Conservatoire Essai" }
+	db, dir := fill(t, list), t.TempDir()
+	published(t, db, onDay(t, dir, "2026-03-03", 5))
+	write(t, db, nil, []string{"b1"})
+	published(t, db, onDay(t, dir, "2026-03-04", 5))
+}
+
+// TestKeptWhileLoading: a list is loaded between the references being read and their names being noted.
+func TestKeptWhileLoading(t *testing.T) {
+	db, o := fill(t, sights), keeping(t)
+	today := o.Policy.Today
+	o.Policy = disclosure.MeshOnly()
+	o.Policy.Today, o.Policy.Batch = today, disclosure.Batch{}
+	during := publish.Mutated(o, publish.Mutation{Loaded: func() {
+		_, err := db.PutSensitivity(t.Context(), vault.Reference{Kind: "sensitivity", Name: "gard", Version: "v1", SHA256: strings.Repeat("c", 64)},
+			[]sensitivity.List{{ID: "30", Name: "gard"}}, seq([]sensitivity.Rule{{List: "30", CdNom: 77756, Level: 3, Department: "30"}}))
+		must(t, err)
+	}})
+	published(t, db, during)
+	classed(t, db) // a3 is in 34: its class at its place does not change, but its cell reaches into 30
+	res, text := published(t, db, o)
+	if res.Proof.Kept != 0 || text != whole(t, db, o) {
+		t.Errorf("%d taken over", res.Proof.Kept)
+	}
+}
+
+// TestKeptOldWriter: a program of the former release, begun before the vault had the column, withdraws an observation.
+func TestKeptOldWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vault.sqlite")
+	db, o := fillAt(t, path, sights), keeping(t)
+	first, _ := published(t, db, o)
+	if out, err := exec.Command(needs.Tool(t, "sqlite3"), path, "UPDATE observation SET withdrawn = 1 WHERE source_key = 'a3';"+
+		"UPDATE counter SET value = value + 1 WHERE name = 'changes'").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, kept := range []int{0, len(sights) - 1} {
+		if res, _ := published(t, db, o); res.Published != first.Published-1 || res.Proof.Kept != kept {
+			t.Errorf("%d shown, %d taken over", res.Published, res.Proof.Kept)
+		}
+	}
+}
+
+// TestKeptWaits: an import is under way when a publication ends, and lasts.
+func TestKeptWaits(t *testing.T) {
+	db, o := fill(t, sights), keeping(t)
+	published(t, db, o)
+	b, err := db.Begin(t.Context(), vault.BatchInfo{File: "long.csv"})
+	must(t, err)
+	defer b.Rollback()
+	for range 2 { // nothing new is left, and what was serves on
+		if res, _ := published(t, db, o); res.Proof.Kept != len(sights) {
+			t.Errorf("%d taken over", res.Proof.Kept)
+		}
 	}
 }

@@ -189,6 +189,11 @@ func (r *run) publicTexts(more func(...string) bool) error {
 			return nil
 		}
 	}
+	for name := range r.sums.orgs { // also those taken over, or shown as the last batch had them
+		if !more(name) {
+			return nil
+		}
+	}
 	for i := range r.refs.Areas {
 		if !more(r.refs.Areas[i].Name, r.refs.Areas[i].Key.Code()) {
 			return nil

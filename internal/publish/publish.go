@@ -55,6 +55,7 @@ type mutant struct {
 	twins   func(*run, []disclosure.Member, []bool)
 	add     func(*run, *observation.Observation, *disclosure.Published)
 	written func(path string) error
+	loaded  func() // references
 }
 
 func (m *mutant) any() bool {
@@ -257,8 +258,15 @@ func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
 // prepare loads references and settles the rule.
 func (r *run) prepare(ctx context.Context) (err error) {
 	r.tell("publish.step.references", 0, 0)
+	before := ""
+	if r.keeps() {
+		before, _ = r.keptKey(ctx) // asked again below
+	}
 	if err := r.references(ctx); err != nil {
 		return err
+	}
+	if r.mutant.loaded != nil {
+		r.mutant.loaded()
 	}
 	r.Meta.Policy, r.Meta.Levels = r.Policy.Version, levels(&r.Policy)
 	if r.Meta.Mesh == geo.NoKind {
@@ -268,7 +276,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 		return fault.Say(fault.Invalid, "publish.mesh", r.Meta.Mesh.String(), r.Policy.Mesh.String())
 	}
 	r.numbers = &numbering{}
-	r.openKeeping(ctx)
+	r.openKeeping(ctx, before)
 	r.Meta.Built = r.began.UTC().Format(time.RFC3339)
 	if r.Meta.Rules, err = r.rules(ctx, r.refs.Areas); err != nil {
 		return err
@@ -500,6 +508,9 @@ func (r *run) together(ctx context.Context, grant disclosure.Grant) (state int64
 	r.tally = tally{byKind: map[geo.Kind]int{}, years: map[int]int{}, orgs: map[string]string{}}
 	r.sums = newSums(&r.refs, r.Meta.Mesh)
 	r.proof = newProver(r)
+	if r.kept.silent, err = r.db.Silent(ctx); err != nil {
+		return 0, err
+	}
 	if state, err = r.db.Changes(ctx); err != nil {
 		return 0, err
 	}

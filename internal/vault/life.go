@@ -270,11 +270,16 @@ func (b *Batch) WithdrawMissing(ctx context.Context, m Missing) (err error) {
 
 // changed notes that the vault is no longer what it was, for Changes.
 func (b *bulk) changed() error {
-	n, err := b.counter("changes")
-	if err != nil {
-		return err
+	for _, name := range [...]string{"changes", "noted"} {
+		n, err := b.counter(name)
+		if err == nil {
+			err = b.setCounter(name, n+1)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return b.setCounter("changes", n+1)
+	return nil
 }
 
 // Changes is a number that grows whenever a batch or a classing is committed: who reads the

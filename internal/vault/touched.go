@@ -56,6 +56,15 @@ func (db *DB) ObservationsOf(ctx context.Context, g disclosure.Grant, ids []int6
 	})
 }
 
+// Silent returns how many changes were made by programs that do not say which rows they touched: those of
+// before there was such a column, one of which may still run. When it grows, Touched does not know all.
+func (db *DB) Silent(ctx context.Context) (n int64, err error) {
+	defer fault.Wrap(&err, "vault.Silent")
+	err = db.read.QueryRowContext(ctx, `SELECT COALESCE((SELECT value FROM counter WHERE name = 'changes'), 0)
+		- COALESCE((SELECT value FROM counter WHERE name = 'noted'), 0)`).Scan(&n)
+	return n, interrupted(ctx, classify(err))
+}
+
 // Kept returns the mark that SetKept last wrote, 0 when there is none. Whoever keeps something
 // that was worked out of the vault keeps the mark with it: another one tells that the vault was put
 // back from a copy since, or worked on by another instance, and that what is kept says nothing of it.

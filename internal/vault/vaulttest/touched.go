@@ -95,6 +95,9 @@ func testTouched(t *testing.T, open func(t *testing.T) *vault.DB) {
 	}); err != nil || !slices.Equal(some, []int64{2, 4}) {
 		t.Errorf("%v, %v", some, err)
 	}
+	if n := must(db.Silent(ctx))(t); n != 0 {
+		t.Errorf("%d silent changes", n)
+	}
 	if m := must(db.Kept(ctx))(t); m != 0 {
 		t.Errorf("mark %d", m)
 	}
