@@ -20,23 +20,26 @@ type groupMember struct {
 	o    *observation.Observation
 	rest asks
 	// own is what it asks for wherever it is: stated, decided by a person, or the same everywhere.
-	own []asked
+	own  []asked
+	twin bool // what is shown of it may be another one, elsewhere
 }
 
 // Group returns the level, with its list, that all the observations of a grouping take: the strictest that is asked of
 // one of them somewhere in the area where it would be shown with that level. So it is the same wherever each of them is
 // inside the area where it is shown. 0 when there is none. Of a grouping that has more than points and small shapes (an
 // attached record, a shape larger than the mesh, a wish) it is the strictest asked of one anywhere: such a
-// member may be shown in an area that does not nest in those where the level is asked. One that lists withhold where it
+// member may be shown in an area that does not nest in those where the level is asked. Of a member that has twins
+// (twin, which may be nil, tells) it is the strictest asked of it anywhere: one of the others may be shown instead, in an area that
+// does not nest in those where the level is asked, or hide it. One that lists withhold where it
 // is withholds them all. Members have the level of the place itself; those that
 // would not be shown for another reason do not count. RaiseTo, instead of Raise, then gives it to each.
-func (s *Spread) Group(members []*observation.Observation) (sensitivity.Level, string) {
+func (s *Spread) Group(members []*observation.Observation, twin func(id int64) bool) (sensitivity.Level, string) {
 	var g grouping
 	for _, o := range members {
 		if !s.p.ready() || !publishable(o) {
 			continue
 		}
-		m := groupMember{raising: raising{decision: decision{p: s.p, in: s.t, pl: &o.Place}}, o: o}
+		m := groupMember{raising: raising{decision: decision{p: s.p, in: s.t, pl: &o.Place}}, o: o, twin: twin != nil && twin(o.ID)}
 		if !m.support(o) || !m.rest.of(s.p, o) && !o.StatedLevel.Withholds() {
 			continue
 		}
@@ -48,11 +51,17 @@ func (s *Spread) Group(members []*observation.Observation) (sensitivity.Level, s
 		}
 		if m.profile == nil {
 			m.own = append(m.own, s.asked(o.SensList, o.Sensitivity))
-		} else if m.given || m.attached != 0 && m.side == 0 {
-			// Such a record may go from its area to the region at once: where it is cannot count.
-			m.own, m.profile = append(m.own, m.profile.asked...), nil
-		} else if len(m.departments()) == 0 && len(s.t.Departments(0)) > 0 {
-			m.own = append(m.own, s.asked("", sensitivity.Nothing)) // nothing is known of where it is
+		} else {
+			if len(m.departments()) == 0 && len(s.t.Departments(0)) > 0 && !m.given && (m.attached == 0 || m.side > 0) {
+				m.own = append(m.own, s.asked("", sensitivity.Nothing)) // nothing is known of where it is
+			}
+			if m.twin || m.given || m.attached != 0 && m.side == 0 {
+				// Such a record may go from its area to the region at once: where it is cannot count.
+				m.own, m.profile = append(m.own, m.profile.asked...), nil
+			}
+			if m.twin {
+				m.own = append(m.own, s.asked(o.SensList, o.Sensitivity)) // given on another day, it may be asked nowhere
+			}
 		}
 		g.members = append(g.members, m)
 	}
@@ -62,6 +71,9 @@ func (s *Spread) Group(members []*observation.Observation) (sensitivity.Level, s
 		return level, list
 	}
 	for _, m := range g.members {
+		if m.twin {
+			continue // all that lists may ask of it has counted
+		}
 		// One that lists withhold where it is withholds the others. That is the same wherever those that are shown are moved:
 		// raised so, none of them can come to be withheld.
 		o := *m.o

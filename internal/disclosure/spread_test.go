@@ -49,9 +49,7 @@ func lists(t *rapid.T, w *world) *sensitivity.Book {
 		case 2:
 			r.Years = 10
 		case 3:
-			if r.Area = rapid.SampledFrom(w.order).Draw(t, "area"); r.Area.Kind() == geo.Department {
-				r.Department, r.List = "", "A" // what else would contradict itself
-			}
+			r.Area = rapid.SampledFrom(w.order).Draw(t, "area")
 		case 4:
 			b := w.whole()
 			r.Area = geo.CellAt(geo.Cell10, float64(rapid.IntRange(int(b.x0), int(b.x1)).Draw(t, "ax")), float64(rapid.IntRange(int(b.y0), int(b.y1)).Draw(t, "ay")))
@@ -245,12 +243,12 @@ func TestGroupSpread(t *testing.T) {
 		p.Today, _ = civil.Make(2026, 11, 21)
 		s := NewSpread(lists(t, w), lineage, &p, w)
 		members := make([]*observation.Observation, rapid.IntRange(1, 3).Draw(t, "members"))
+		class := func(o *observation.Observation) {
+			law := classed(t, s, o)
+			o.Sensitivity, o.SensList = law.Level, law.List
+		}
 		publish := func(members []*observation.Observation) ([]Published, int) {
-			for _, o := range members {
-				law := classed(t, s, o)
-				o.Sensitivity, o.SensList = law.Level, law.List
-			}
-			level, list := s.Group(members)
+			level, list := s.Group(members, nil)
 			out := make([]Published, len(members))
 			n := 0
 			for i, o := range members {
@@ -270,6 +268,12 @@ func TestGroupSpread(t *testing.T) {
 			if rapid.IntRange(0, 2).Draw(t, "not listed") == 0 {
 				members[i].CdNom, members[i].CdRef = 2, 2
 			}
+			class(members[i])
+		}
+		others := make([]*observation.Observation, len(members))
+		for i, o := range members {
+			c := *o
+			others[i] = &c
 		}
 		before, n := publish(members)
 		for _, o := range members {
@@ -283,16 +287,14 @@ func TestGroupSpread(t *testing.T) {
 			hidden++
 			return // what is withheld is no part of what is told
 		}
-		others := make([]*observation.Observation, len(members))
-		for i, o := range members {
-			c := *o
-			if before[i].Blurred {
-				var ok bool
-				if c, ok = moved(t, w, o, before[i].Area); !ok {
-					c = *o
-				}
+		for i, o := range others {
+			if !before[i].Blurred {
+				continue // at the same place it is classed as it was
 			}
-			others[i] = &c
+			if c, ok := moved(t, w, o, before[i].Area); ok {
+				class(&c)
+				others[i] = &c
+			}
 		}
 		shown++
 		if after, _ := publish(others); !reflect.DeepEqual(before, after) {
@@ -305,5 +307,70 @@ func TestGroupSpread(t *testing.T) {
 	t.Logf("%d shown, %d with a level, %d with a member withheld", shown, leveled, hidden)
 	if shown == 0 || leveled == 0 || hidden == 0 {
 		t.Error("too few")
+	}
+}
+
+// TestGroupOfTwins: what the companions of a member that has twins are shown as does not depend on where it lies: one
+// of the others may be shown instead, as far from it as the region reaches.
+func TestGroupOfTwins(t *testing.T) {
+	w := newBorders()
+	all := slices.DeleteFunc(policies(t, w.means), func(p Policy) bool { return p.Version == "odd" })
+	told, leveled := 0, 0
+	many(t, func(t *rapid.T) {
+		p := rapid.SampledFrom(all).Draw(t, "policy")
+		p.Today, _ = civil.Make(2026, 11, 21)
+		s := NewSpread(lists(t, w), lineage, &p, w)
+		class := func(o *observation.Observation) {
+			law := classed(t, s, o)
+			o.Sensitivity, o.SensList = law.Level, law.List
+		}
+		companion, twin := drawSubject(t, w), drawSubject(t, w)
+		companion.CdNom, companion.CdRef, companion.ID, twin.ID = 2, 2, 1, 2
+		isTwin := func(id int64) bool { return id > 1 }
+		class(twin)
+		level, list := s.Group([]*observation.Observation{companion, twin}, isTwin)
+		if level != 0 {
+			leveled++
+		}
+		for range 3 {
+			there, ok := moved(t, w, twin, geo.AdminKey(geo.Region, "X"))
+			if !ok {
+				continue
+			}
+			class(&there)
+			told++
+			if l, in := s.Group([]*observation.Observation{companion, &there}, isTwin); l != level || in != list {
+				t.Fatalf("the twin at %v gives %v (%s), at %v %v (%s)", twin.Place.Box, level, list, there.Place.Box, l, in)
+			}
+		}
+	})
+	if told == 0 || leveled == 0 {
+		t.Errorf("%d told, %d with a level", told, leveled)
+	}
+}
+
+// TestGroupOfTwinsCase: a bustard of the side where it is shown by cells, hidden by a vague twin shown at the region, does not tell by
+// its companion that it is not on the side where it is shown by departments.
+func TestGroupOfTwinsCase(t *testing.T) {
+	b := readBook(t)
+	p := settled(t, SINP(), geo.Cell5, b.mean)
+	s := b.spread(&p)
+	seen := func(name, place string) *observation.Observation {
+		o := b.observation(t, []string{name, place, "2024-05-01", "", "Pu", "", "", ""})
+		r := s.Class(o)
+		o.Sensitivity, o.SensList = r.Level, r.List
+		return o
+	}
+	for _, c := range []struct {
+		place string
+		twin  bool
+		want  sensitivity.Level
+	}{{"Grandval 705 ; 6262", false, 2}, {"Les Causses 790 ; 6290", false, 3}, {"Grandval 705 ; 6262", true, 3}, {"Les Causses 790 ; 6290", true, 3}} {
+		members := []*observation.Observation{seen("Merle noir", "Grandval 712 ; 6262"), seen("Outarde canepetière", c.place)}
+		members[1].ID = 7
+		level, _ := s.Group(members, func(id int64) bool { return c.twin && id == 7 })
+		if level != c.want {
+			t.Errorf("%s, with twins %v: level %v, want %v", c.place, c.twin, level, c.want)
+		}
 	}
 }

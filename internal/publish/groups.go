@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"slices"
 
 	"garrigue/internal/disclosure"
 	"garrigue/internal/observation"
@@ -18,6 +19,7 @@ type groups struct {
 	spread  *disclosure.Spread
 	raise   func(*observation.Observation) // by itself
 	levels  map[string]groupLevel
+	twins   []int64                   // members of clusters, sorted
 	members []observation.Observation // of the grouping being added
 	list    []*observation.Observation
 }
@@ -28,8 +30,13 @@ type groupLevel struct {
 	list  string
 }
 
-func newGroups(s *disclosure.Spread, raise func(*observation.Observation)) *groups {
-	return &groups{spread: s, raise: raise, levels: map[string]groupLevel{}}
+func newGroups(s *disclosure.Spread, raise func(*observation.Observation), twins []int64) *groups {
+	return &groups{spread: s, raise: raise, twins: twins, levels: map[string]groupLevel{}}
+}
+
+func (g *groups) isTwin(id int64) bool {
+	_, is := slices.BinarySearch(g.twins, id)
+	return is
 }
 
 // settle calls pass, which adds every member, grouping after grouping.
@@ -63,7 +70,7 @@ func (g *groups) end() {
 		g.list = append(g.list, &g.members[i])
 	}
 	name := g.members[0].Grouping
-	if level, list := g.spread.Group(g.list); level != 0 {
+	if level, list := g.spread.Group(g.list, g.isTwin); level != 0 {
 		g.levels[name] = groupLevel{level, list}
 	}
 	g.members = g.members[:0]
@@ -88,7 +95,11 @@ func (g *groups) Raise(o *observation.Observation) {
 
 // groups reads the groupings that have a sensitive member, and computes their levels.
 func (r *run) groups(ctx context.Context, grant disclosure.Grant) error {
-	g := newGroups(r.spread, r.raise)
+	twins, err := r.twinned(ctx)
+	if err != nil {
+		return err
+	}
+	g := newGroups(r.spread, r.raise, twins)
 	r.grouped = g
 	return settle(func() error {
 		return r.db.GroupMembers(ctx, grant, r.listed, func(o *observation.Observation) error {
@@ -97,4 +108,9 @@ func (r *run) groups(ctx context.Context, grant disclosure.Grant) error {
 			return nil
 		})
 	}, g)
+}
+
+// twinned lists, sorted, the members of clusters of twins: another one may be shown instead, or none because of another.
+func (r *run) twinned(ctx context.Context) ([]int64, error) {
+	return r.db.Twinned(ctx)
 }

@@ -72,7 +72,7 @@ func TestGroupsProperty(t *testing.T) {
 		for range 3 {
 			rand.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
 			slices.SortStableFunc(members, func(a, b *observation.Observation) int { return strings.Compare(a.Grouping, b.Grouping) })
-			g := newGroups(spread, spread.Raise)
+			g := newGroups(spread, spread.Raise, nil)
 			if err := settle(func() error {
 				for _, o := range members {
 					g.Add(o)
@@ -149,7 +149,7 @@ func TestGroupsMoved(t *testing.T) {
 			members = append(members, o)
 		}
 		tell := func(members []*observation.Observation) (out []disclosure.Published, shown []bool) {
-			g := newGroups(spread, spread.Raise)
+			g := newGroups(spread, spread.Raise, nil)
 			for _, o := range members {
 				r := spread.Class(o)
 				o.Sensitivity, o.SensList = r.Level, r.List

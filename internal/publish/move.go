@@ -204,6 +204,11 @@ func (m *mover) fits(a, in geo.AreaKey) bool {
 		return m.nests(a, in)
 	}
 	lon, lat := middle(a)
+	if in.Kind().Mesh() > 0 {
+		// A middle on an edge, as of a cell of 2 km on that of one of 5 km, is the next cell's: back from WGS84 it may be of either.
+		b := a.Box()
+		return geo.CellAt(in.Kind(), (b.MinX+b.MaxX)/2, (b.MinY+b.MaxY)/2) == in && m.inside(lon, lat)
+	}
 	return m.areas.At(in.Kind(), lon, lat) == in && m.inside(lon, lat)
 }
 

@@ -20,6 +20,7 @@ type fate struct {
 	slot    uint64      // draws the place: members of a slot go to the same
 	area    geo.AreaKey // where the slot is shown; 0 when it stays
 	removed bool
+	near    geo.AreaKey // of one that is removed: where the one that it may be is shown, blurred; 0 when nowhere
 }
 
 // twins finds the observations that are not shown because the same one came by another road.
@@ -33,7 +34,8 @@ func (r *run) twins(ctx context.Context, grant disclosure.Grant) error {
 		r.lawfulTwins(members, show)
 		slots = slots[:0]
 		var fates []fate
-		calm := true // nothing of the cluster moves
+		var near geo.AreaKey // the coarsest shown
+		calm := true         // nothing of the cluster moves
 		for i := range members {
 			r.kept.dependsOn(members[i].ID)
 			if slices.Contains(slots, members[i].Slot) {
@@ -46,6 +48,9 @@ func (r *run) twins(ctx context.Context, grant disclosure.Grant) error {
 					f.removed = false
 					if p, ok := r.publish(r.truth.within[:0], &members[j].Observation); ok && p.Blurred {
 						f.area = p.Area
+						if near == 0 || r.Policy.Coarser(f.area.Kind(), near.Kind()) {
+							near = f.area
+						}
 					}
 				}
 			}
@@ -58,6 +63,11 @@ func (r *run) twins(ctx context.Context, grant disclosure.Grant) error {
 			}
 		}
 		if !calm {
+			for i := range fates {
+				if fates[i].removed {
+					fates[i].near = near
+				}
+			}
 			r.proof.fates = append(r.proof.fates, fates...)
 		}
 	}, func() {
@@ -192,9 +202,9 @@ func (t *telling) isTwin(id int64) bool {
 }
 
 // movedGroups computes the levels of groupings where what is blurred is moved. A member that is
-// withheld while others are shown stays as it is: they are one observation, which is shown.
+// withheld while others of its cluster are shown may be one of them, and goes where they may be; with none, it stays as it is.
 func (r *run) movedGroups(ctx context.Context, grant disclosure.Grant) error {
-	g := newGroups(r.spread, r.raise)
+	g := newGroups(r.spread, r.raise, r.grouped.twins)
 	r.moved.grouped = g
 	if r.truth.grouped == nil || len(r.truth.grouped.levels) == 0 {
 		return nil // nobody has a level where it is, which Raise has made the same everywhere
@@ -205,8 +215,8 @@ func (r *run) movedGroups(ctx context.Context, grant disclosure.Grant) error {
 			p, ok := r.decide(&r.truth, o)
 			o.Sensitivity, o.SensList = own.level, own.list
 			switch {
-			case f != nil && f.area != 0:
-				r.elsewhere(o, f.area, f.slot)
+			case f != nil && f.area|f.near != 0:
+				r.elsewhere(o, f.area|f.near, f.slot) // one of the two
 			case f == nil && ok && p.Blurred:
 				r.elsewhere(o, p.Area, keyOf(o))
 			}

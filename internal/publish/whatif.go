@@ -85,7 +85,7 @@ func (r *run) world(p disclosure.Policy, lists []sensitivity.List, rules []sensi
 	w.book = p.Book(sensitivity.NewBook(lists, sensitivity.ForTaxa(rules, taxonomy)))
 	w.empty = w.book.Rules() == 0
 	w.spread = disclosure.NewSpread(w.book, func(cd taxon.CdRef) []taxon.CdNom { return taxonomy.Lineage(taxon.CdNom(cd)) }, &w.Policy, r.areas)
-	w.told.grouped = newGroups(w.spread, w.raise)
+	w.told.grouped = newGroups(w.spread, w.raise, nil)
 	return w
 }
 
@@ -135,6 +135,11 @@ func (r *run) compare(ctx context.Context, grant disclosure.Grant, fields vault.
 		return worlds[0].book.Names(codes...) || worlds[1].book.Names(codes...)
 	}
 	r.tell("publish.step.read", 0, 0)
+	twins, err := r.twinned(ctx)
+	if err != nil {
+		return err
+	}
+	worlds[0].told.grouped.twins, worlds[1].told.grouped.twins = twins, twins
 	if err := settle(func() error {
 		return r.db.GroupMembers(ctx, grant, listed, func(o *observation.Observation) error {
 			for _, w := range worlds {

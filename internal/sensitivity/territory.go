@@ -3,6 +3,8 @@ package sensitivity
 import (
 	"slices"
 	"strings"
+
+	"garrigue/internal/geo"
 )
 
 // set is a set of departments, by departmentSet.
@@ -71,11 +73,19 @@ func (b *Book) territory(r *Rule, held set) (t territory, ok bool) {
 	} else if described && list.Region == "" {
 		t.in = held.not()
 	}
+	within := set{}.not()
+	if r.Area.Kind() == geo.Department {
+		// Also of a shape over several departments it is in this one that the rule must apply: else it would apply to what meets this one and
+		// another, and to neither.
+		if s := departmentSet(r.Area.Code()); !s.empty() {
+			within, t.in, t.beyond = s, t.in.and(s), false
+		}
+	}
 	if r.Department == "" {
 		return t, t.beyond || !t.in.empty()
 	}
-	own := departmentSet(r.Department)
-	if own.empty() {
+	own := departmentSet(r.Department).and(within)
+	if departmentSet(r.Department).empty() {
 		return territory{odd: r.Department}, true
 	}
 	if list.Region == "" {

@@ -48,6 +48,12 @@ func (db *DB) ids(ctx context.Context, ids []int64, text string, args ...any) ([
 	return ids, interrupted(ctx, classify(rows.Err()))
 }
 
+// Twinned returns the numbers, in order, of the observations that have a twin.
+func (db *DB) Twinned(ctx context.Context) (ids []int64, err error) {
+	defer fault.Wrap(&err, "vault.Twinned")
+	return db.ids(ctx, nil, `SELECT observation FROM twin ORDER BY observation`)
+}
+
 // ObservationsOf calls f with those of the observations of ids, sorted, that live, in their order and for
 // publication, against a grant that is recorded; o is reused. Only these rows are read.
 func (db *DB) ObservationsOf(ctx context.Context, g disclosure.Grant, ids []int64, f func(o *observation.Observation) error) error {

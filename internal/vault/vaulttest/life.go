@@ -615,4 +615,7 @@ func testTwinsAgain(t *testing.T, open func(t *testing.T) *vault.DB) {
 	if len(list) != 2 || list[0].Cluster != list[1].Cluster || list[0].Dataset == list[1].Dataset {
 		t.Errorf("the first cluster: %+v", list)
 	}
+	if ids := must(db.Twinned(ctx))(t); len(ids) != 4 || !slices.IsSorted(ids) || !slices.Contains(ids, list[0].Observation) {
+		t.Errorf("in a cluster: %v", ids)
+	}
 }
