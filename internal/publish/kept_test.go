@@ -171,6 +171,9 @@ func TestKeptRefused(t *testing.T) {
 	if _, err := publish.Run(context.Background(), db, bad); err == nil {
 		t.Fatal("published")
 	}
+	if left, err := filepath.Glob(filepath.Join(o.Dir, "*.tmp")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
 	after, err := os.ReadFile(o.Kept)
 	if err != nil || !bytes.Equal(before, after) {
 		t.Errorf("what is kept changed: %v", err)

@@ -76,7 +76,12 @@ func (r *run) gather(ctx context.Context) *traces {
 	m := &r.proof
 	m.Traces = len(m.traced)
 	ctx, cancel := context.WithCancel(ctx)
-	t := &traces{parts: make(chan *needles), stop: cancel}
+	t := &traces{parts: make(chan *needles)}
+	t.stop = func() { // and wait: the vault may be closed after
+		cancel()
+		for range t.parts {
+		}
+	}
 	grant := disclosure.Grant{Who: "publish", Reason: "search of the snapshot for hidden places and words"}
 	go func() {
 		defer close(t.parts)

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -200,7 +201,7 @@ func (r *run) endStep() {
 }
 
 // build makes the next snapshot, proves it and swaps it in.
-func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
+func (r *run) build(ctx context.Context, dir *atlas.Dir) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer r.shownEarly(ctx)()
 	defer cancel()
@@ -208,6 +209,11 @@ func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
 		return err
 	}
 	tmp := dir.Temp()
+	defer func() {
+		if err != nil {
+			os.Remove(tmp) // it may hold what it was refused for
+		}
+	}()
 	if err := r.read(ctx, tmp, ""); err != nil {
 		return err
 	}
@@ -246,7 +252,7 @@ func (r *run) build(ctx context.Context, dir *atlas.Dir) error {
 		}
 	}
 	r.result.ID, r.result.Taxa = meta.ID, meta.Taxa
-	err := r.truth.batch.save(ctx, r.db, func() error { return dir.Swap(tmp, meta.ID, r.Keep) })
+	err = r.truth.batch.save(ctx, r.db, func() error { return dir.Swap(tmp, meta.ID, r.Keep) })
 	r.truth.batch.report(&r.result)
 	if err == nil {
 		r.leave(ctx)

@@ -88,6 +88,13 @@ func testTouched(t *testing.T, open func(t *testing.T) *vault.DB) {
 	if ids := must(db.Touched(ctx, 0, last))(t); !slices.Equal(ids, []int64{1, 2, 3, 4}) {
 		t.Errorf("since the beginning: %v", ids)
 	}
+	testKeptMark(t, db)
+}
+
+// testKeptMark reads a few rows, and writes marks.
+func testKeptMark(t *testing.T, db *vault.DB) {
+	t.Helper()
+	ctx := t.Context()
 	var some []int64
 	if err := db.ObservationsOf(ctx, grant(), []int64{2, 4, 77}, func(o *observation.Observation) error {
 		some = append(some, o.ID)
