@@ -218,17 +218,26 @@ func (r *run) publicTexts(more func(...string) bool) error {
 	return nil
 }
 
-// publicPoint reports whether a point is a vertex of a public outline, a corner of the box around
+// onLines reports whether a ring has a vertex of a longitude and one, perhaps another, of a latitude. The second
+// coordinate is looked for around the first, where outlines have eight vertices: of four million
+// places, two or three are there by chance, and of places written with five decimals, as vertices are, dozens.
+func onLines(ring orb.Ring, lon, lat float64) bool {
+	x, y := false, false
+	for _, p := range ring {
+		x, y = x || p[0] == lon, y || p[1] == lat
+	}
+	return x && y
+}
+
+// publicPoint reports whether a point has the coordinates of vertices of a public outline, or is a corner of the box around
 // one as sheets tell it, or a corner of a cell. Of two million points, a few are there by chance.
 func (r *run) publicPoint(lon, lat float64) bool {
 	for i := range r.refs.Areas {
 		bound, first := orb.Bound{}, true
 		for _, polygon := range r.refs.Areas[i].Geometry {
 			for _, ring := range polygon {
-				for _, p := range ring {
-					if p[0] == lon && p[1] == lat {
-						return true
-					}
+				if onLines(ring, lon, lat) {
+					return true
 				}
 			}
 			if b := polygon.Bound(); first {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/paulmach/orb"
 
 	"garrigue/internal/geo"
 	"garrigue/internal/taxon"
@@ -210,4 +211,17 @@ func BenchmarkSearch(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(n.size()), "needles")
+}
+
+// TestOnLines: coordinates of two vertices near one another are those of an outline, whoever has them besides.
+func TestOnLines(t *testing.T) {
+	ring := orb.Ring{{2.1, 43.1}, {2.2, 43.1}, {2.25, 43.3}, {2.1, 43.1}}
+	for _, c := range []struct {
+		lon, lat float64
+		want     bool
+	}{{2.1, 43.1, true}, {2.2, 43.3, true}, {2.25, 43.1, true}, {2.1, 43.2, false}, {2.15, 43.1, false}, {43.1, 2.1, false}} {
+		if onLines(ring, c.lon, c.lat) != c.want {
+			t.Errorf("%v %v: %v", c.lon, c.lat, !c.want)
+		}
+	}
 }
