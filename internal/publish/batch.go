@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"io"
 	"slices"
 	"time"
 
 	"garrigue/internal/civil"
-	"garrigue/internal/dataset"
 	"garrigue/internal/disclosure"
 	"garrigue/internal/fault"
 	"garrigue/internal/geo"
@@ -66,15 +64,11 @@ type batch struct {
 
 // shown is what was shown at the last batch: a row is 32 bytes, places and producers are apart.
 type shown struct {
-	last    vault.DisclosedBatch // Fingerprint is "" when there was none
-	today   civil.Date
-	mark    string // fingerprint of today's policy and references
-	rows    []row  // in order of ID
-	places  []spot
-	known   map[string]uint32
-	makers  []maker
-	makerOf map[maker]uint32
-	buf     []byte
+	last  vault.DisclosedBatch // Fingerprint is "" when there was none
+	today civil.Date
+	mark  string // fingerprint of today's policy and references
+	rows  []row  // in order of ID
+	numbering
 }
 
 // row is one observation as it was shown.
@@ -87,19 +81,6 @@ type row struct {
 	precision  observation.Precision
 	validated  bool
 	gone       bool
-}
-
-// spot is where observations were shown, and why.
-type spot struct {
-	area    geo.AreaKey
-	within  []geo.AreaKey
-	reasons disclosure.Reason
-}
-
-// maker is where they came from.
-type maker struct {
-	dataset      dataset.ID
-	organisation string
 }
 
 // heldRow is a change of an undecided batch.
@@ -156,7 +137,7 @@ func (r *run) lastShown(ctx context.Context) (*shown, error) {
 }
 
 func newShown(today civil.Date) *shown {
-	return &shown{today: today, known: map[string]uint32{}, makerOf: map[maker]uint32{}}
+	return &shown{today: today}
 }
 
 // begin settles whether a batch is taken, as far as that is known beforehand. force takes one whatever the policy says.
@@ -238,37 +219,16 @@ func (s *shown) add(d *vault.Disclosed) error {
 
 // row packs what is shown of an observation.
 func (s *shown) row(id int64, p *disclosure.Published, gone bool) row {
-	m := maker{p.Dataset, p.Organisation}
-	who, ok := s.makerOf[m]
-	if !ok {
-		who = uint32(len(s.makers))
-		s.makers, s.makerOf[m] = append(s.makers, m), who
-	}
-	return row{id: id, cd: p.CdRef, start: p.When.Start, end: p.When.End, spot: s.spot(p), maker: who,
+	return row{id: id, cd: p.CdRef, start: p.When.Start, end: p.When.End, spot: s.place(p), maker: s.maker(p),
 		precision: p.When.Precision, validated: p.Validated, gone: gone}
-}
-
-func (s *shown) spot(p *disclosure.Published) uint32 {
-	s.buf = append(s.buf[:0], byte(p.Reasons))
-	s.buf = binary.LittleEndian.AppendUint64(s.buf, uint64(p.Area))
-	for _, a := range p.Within {
-		s.buf = binary.LittleEndian.AppendUint64(s.buf, uint64(a))
-	}
-	n, ok := s.known[string(s.buf)]
-	if !ok {
-		n = uint32(len(s.places))
-		s.known[string(s.buf)] = n
-		s.places = append(s.places, spot{p.Area, slices.Clone(p.Within), p.Reasons})
-	}
-	return n
 }
 
 // published unpacks a row. Its Within is shared.
 func (s *shown) published(r *row) disclosure.Published {
-	at, m := &s.places[r.spot], &s.makers[r.maker]
-	return disclosure.Published{CdRef: r.cd, Dataset: m.dataset, Organisation: m.organisation,
+	at, m := &s.places[r.spot], &s.makers.list[r.maker]
+	return disclosure.Published{CdRef: r.cd, Dataset: m.Dataset, Organisation: m.Organisation,
 		When: observation.Period{Start: r.start, End: r.end, Precision: r.precision},
-		Area: at.area, Within: at.within, Blurred: true, Reasons: at.reasons,
+		Area: at.Area, Within: at.Within, Blurred: true, Reasons: at.Reasons,
 		AltitudeMin: observation.NoAltitude, AltitudeMax: observation.NoAltitude, Validated: r.validated}
 }
 
@@ -358,10 +318,10 @@ func (b *batch) found() {
 }
 
 func (b *batch) same(r *row, p *disclosure.Published) bool {
-	at, m := &b.store.places[r.spot], &b.store.makers[r.maker]
+	at, m := &b.store.places[r.spot], &b.store.makers.list[r.maker]
 	return r.cd == p.CdRef && r.start == p.When.Start && r.end == p.When.End && r.precision == p.When.Precision &&
-		r.validated == p.Validated && at.area == p.Area && at.reasons == p.Reasons && slices.Equal(at.within, p.Within) &&
-		m.dataset == p.Dataset && m.organisation == p.Organisation
+		r.validated == p.Validated && at.Area == p.Area && at.Reasons == p.Reasons && slices.Equal(at.Within, p.Within) &&
+		m.Dataset == p.Dataset && m.Organisation == p.Organisation
 }
 
 // show notes an observation that an open batch shows.
@@ -421,10 +381,10 @@ func (b *batch) wait(was int, p disclosure.Published, ok bool) (disclosure.Publi
 // kind of area, in fewer of those that hold the same one, or by a coarser date.
 func (b *batch) coarser(r *row, p *disclosure.Published) bool {
 	at := &b.store.places[r.spot]
-	if b.policy.Coarser(p.Area.Kind(), at.area.Kind()) || p.When.Precision > r.precision {
+	if b.policy.Coarser(p.Area.Kind(), at.Area.Kind()) || p.When.Precision > r.precision {
 		return true
 	}
-	return p.Area == at.area && slices.ContainsFunc(at.within, func(a geo.AreaKey) bool { return !slices.Contains(p.Within, a) })
+	return p.Area == at.Area && slices.ContainsFunc(at.Within, func(a geo.AreaKey) bool { return !slices.Contains(p.Within, a) })
 }
 
 // finish gives out, once every observation has passed, what was kept: changes of a batch that

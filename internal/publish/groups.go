@@ -19,7 +19,7 @@ type groups struct {
 	spread  *disclosure.Spread
 	raise   func(*observation.Observation) // by itself
 	levels  map[string]groupLevel
-	twins   []int64                   // members of clusters, sorted
+	twins   []int64                   // members of clusters, sorted: another one may be shown instead, or none because of another
 	members []observation.Observation // of the grouping being added
 	list    []*observation.Observation
 }
@@ -95,7 +95,7 @@ func (g *groups) Raise(o *observation.Observation) {
 
 // groups reads the groupings that have a sensitive member, and computes their levels.
 func (r *run) groups(ctx context.Context, grant disclosure.Grant) error {
-	twins, err := r.twinned(ctx)
+	twins, err := r.db.Twinned(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,9 +108,4 @@ func (r *run) groups(ctx context.Context, grant disclosure.Grant) error {
 			return nil
 		})
 	}, g)
-}
-
-// twinned lists, sorted, the members of clusters of twins: another one may be shown instead, or none because of another.
-func (r *run) twinned(ctx context.Context) ([]int64, error) {
-	return r.db.Twinned(ctx)
 }

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -36,7 +37,6 @@ var errAnew = errors.New("everything is to be read")
 
 // kept is what a publication takes over from the former one and leaves to the next.
 type kept struct {
-	path   string
 	former *keptFile   // nil: everything is read
 	next   *keptWriter // nil: nothing is kept
 	key    string
@@ -69,11 +69,11 @@ func (r *run) openKeeping(ctx context.Context, before string) {
 		r.Log.Warn("nothing is kept for the next publication", "err", err)
 		return
 	}
-	k.path, k.key = r.Kept, key
+	k.key = key
 	if r.Afresh {
 		return
 	}
-	f, err := openKept(k.path)
+	f, err := openKept(r.Kept)
 	if err != nil {
 		return
 	}
@@ -160,7 +160,7 @@ func (r *run) leave(ctx context.Context) {
 		err = r.db.SetKept(brief, h.Mark)
 	}
 	if err == nil {
-		err = os.Rename(k.next.f.Name(), k.path)
+		err = os.Rename(k.next.f.Name(), r.Kept)
 	}
 	if err != nil {
 		r.Log.Warn("nothing is kept for the next publication", "err", err)
@@ -187,16 +187,19 @@ func (r *run) keep(o *observation.Observation, row keptRow, ok, sound bool) {
 	if k.next == nil {
 		return
 	}
-	row.id = o.ID
-	switch {
-	case !sound || k.isApart(o.ID):
+	if row = r.decided(o, row, ok); !sound || k.isApart(o.ID) {
 		row.kind = keptAnew
-	case ok:
-		row.until = r.until(o)
-	default:
-		row.kind, row.reason, row.until = keptWithheld, r.numbers.reasons.number(withheld(o)), r.until(o)
 	}
 	k.next.put(&row)
+}
+
+// decided completes the row of an observation that is shown, or makes that of one withheld.
+func (r *run) decided(o *observation.Observation, row keptRow, ok bool) keptRow {
+	if !ok {
+		row = keptRow{kind: keptWithheld, reason: r.numbers.reasons.number(withheld(o))}
+	}
+	row.id, row.until = o.ID, r.until(o)
+	return row
 }
 
 // until returns the first day on which a duration written in a list ends for an observation.
@@ -204,7 +207,7 @@ func (r *run) until(o *observation.Observation) civil.Date {
 	if !r.bearing(o).lasting {
 		return civil.NoDate
 	}
-	lineage := append([]taxon.CdNom{o.CdNom}, r.refs.Taxonomy.Lineage(taxon.CdNom(o.CdRef))...)
+	lineage := r.lineage(o)
 	first := r.book.Ends(lineage, o.When.Start, r.Policy.Today)
 	if d := r.book.Ends(lineage, o.When.End, r.Policy.Today); d != civil.NoDate && (first == civil.NoDate || d < first) {
 		first = d
@@ -241,9 +244,9 @@ func (r *run) onlyChanges(ctx context.Context, grant disclosure.Grant) error {
 		return errAnew
 	}
 	defer r.countBeside()()
-	err = r.merge(ctx, k, ids, some)
+	err = r.merge(ctx, ids, some)
 	if err == errKept { // sound a moment ago
-		return fmt.Errorf("%w: %s", err, k.path)
+		return fmt.Errorf("%w: %s", err, r.Kept)
 	}
 	return err
 }
@@ -300,17 +303,13 @@ func (r *run) stillSo(some []passing, sample map[int64]keptRow) bool {
 			continue
 		}
 		found++
-		now := keptRow{id: x.o.ID, kind: keptWithheld, low: observation.NoAltitude, high: observation.NoAltitude}
+		var now keptRow
 		if x.ok {
 			p := x.p
 			p.Organisation = r.cleaned(p.Organisation)
 			now = r.numbers.row(&p)
-			now.id = x.o.ID
-		} else {
-			now.reason = r.numbers.reasons.number(withheld(&x.o))
 		}
-		now.until = r.until(&x.o)
-		if !now.equal(&was) {
+		if now = r.decided(&x.o, now, x.ok); !now.equal(&was) {
 			return false
 		}
 	}
@@ -318,13 +317,12 @@ func (r *run) stillSo(some []passing, sample map[int64]keptRow) bool {
 }
 
 func (r *keptRow) equal(o *keptRow) bool {
-	x, y := *r, *o
-	x.raw, y.raw = nil, nil
-	return string(x.pack(nil)) == string(y.pack(nil)) && x.id == y.id
+	return r.id == o.id && bytes.Equal(r.pack(nil), o.pack(nil))
 }
 
 // merge counts what was kept and what was decided now, in order of ID.
-func (r *run) merge(ctx context.Context, k *kept, ids []int64, some []passing) error {
+func (r *run) merge(ctx context.Context, ids []int64, some []passing) error {
+	former := r.kept.former
 	i, at := 0, 0
 	upTo := func(id int64) error {
 		for ; i < len(some) && some[i].o.ID <= id; i++ {
@@ -334,7 +332,7 @@ func (r *run) merge(ctx context.Context, k *kept, ids []int64, some []passing) e
 		}
 		return nil
 	}
-	err := k.former.each(func(row *keptRow) error {
+	err := former.each(func(row *keptRow) error {
 		if err := upTo(row.id); err != nil {
 			return err
 		}
@@ -345,7 +343,7 @@ func (r *run) merge(ctx context.Context, k *kept, ids []int64, some []passing) e
 			return nil // just counted, or withdrawn
 		}
 		if r.tally.read++; r.tally.read%batchRows == 0 {
-			r.tell("publish.step.read", int64(r.tally.read), int64(k.former.Rows))
+			r.tell("publish.step.read", int64(r.tally.read), int64(former.Rows))
 		}
 		if r.tally.read%(64*batchRows) == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -380,19 +378,16 @@ func (r *run) addKept(row *keptRow) error {
 	if !now {
 		return nil
 	}
-	if shown.Blurred && !same(&shown, &p) { // as the last batch had it
-		return r.count(&shown, nil)
-	}
-	return r.count(&shown, row)
+	return r.countShown(&shown, &p, row)
 }
 
 // numbering numbers what observations have in common.
 type numbering struct {
 	taxa    numbered[taxon.CdRef]
-	makers  numbered[keptMaker]
+	makers  numbered[maker]
 	reasons numbered[string]
 	spots   numbered[string] // the bytes of places
-	places  []keptPlace
+	places  []spot
 	buf     []byte
 }
 
@@ -444,14 +439,18 @@ func (n *numbering) place(p *disclosure.Published) uint32 {
 	i, known := n.spots.of[string(b)]
 	if !known {
 		i = n.spots.number(string(b))
-		n.places = append(n.places, keptPlace{p.Area, slices.Clone(p.Within), p.Blurred, p.Reasons})
+		n.places = append(n.places, spot{p.Area, slices.Clone(p.Within), p.Blurred, p.Reasons})
 	}
 	return i
 }
 
+func (n *numbering) maker(p *disclosure.Published) uint32 {
+	return n.makers.number(maker{p.Dataset, p.Organisation})
+}
+
 // row is what is kept of something shown, but for its ID and how long it holds.
 func (n *numbering) row(p *disclosure.Published) keptRow {
-	return keptRow{kind: keptShown, taxon: n.taxa.number(p.CdRef), place: n.place(p), maker: n.makers.number(keptMaker{p.Dataset, p.Organisation}),
+	return keptRow{kind: keptShown, taxon: n.taxa.number(p.CdRef), place: n.place(p), maker: n.maker(p),
 		start: p.When.Start, end: p.When.End, precision: p.When.Precision, validated: p.Validated,
 		low: p.AltitudeMin, high: p.AltitudeMax, until: civil.NoDate}
 }

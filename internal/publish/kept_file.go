@@ -39,21 +39,21 @@ type keptHead struct {
 	Last    int64      // greatest ID
 	Rows    int
 	Taxa    []taxon.CdRef
-	Places  []keptPlace
-	Makers  []keptMaker
+	Places  []spot
+	Makers  []maker
 	Reasons []string // why observations are withheld
 }
 
-// keptPlace is where observations are shown, and why.
-type keptPlace struct {
+// spot is where observations are shown, and why.
+type spot struct {
 	Area    geo.AreaKey
 	Within  []geo.AreaKey
 	Blurred bool
 	Reasons disclosure.Reason
 }
 
-// keptMaker is where they came from.
-type keptMaker struct {
+// maker is where they came from.
+type maker struct {
 	Dataset      dataset.ID
 	Organisation string
 }

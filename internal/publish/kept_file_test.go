@@ -41,9 +41,9 @@ func drawKept(t *rapid.T) keptRow {
 // TestKeptFile writes rows, reads them back, and writes them again from what was read.
 func TestKeptFile(t *testing.T) {
 	dir := t.TempDir()
-	head := keptHead{Key: "k", Mark: 7, Changes: 3, Since: 20_000, Today: 20_003, Taxa: make([]taxon.CdRef, 301), Makers: make([]keptMaker, 301),
-		Places: make([]keptPlace, 301), Reasons: []string{"absent", "consent", "place", "taxon"}}
-	head.Places[3] = keptPlace{Area: geo.AdminKey(geo.Commune, "34172"), Within: []geo.AreaKey{geo.AdminKey(geo.Department, "34")}, Blurred: true, Reasons: 2}
+	head := keptHead{Key: "k", Mark: 7, Changes: 3, Since: 20_000, Today: 20_003, Taxa: make([]taxon.CdRef, 301), Makers: make([]maker, 301),
+		Places: make([]spot, 301), Reasons: []string{"absent", "consent", "place", "taxon"}}
+	head.Places[3] = spot{Area: geo.AdminKey(geo.Commune, "34172"), Within: []geo.AreaKey{geo.AdminKey(geo.Department, "34")}, Blurred: true, Reasons: 2}
 	rapid.Check(t, func(rt *rapid.T) {
 		var rows []keptRow
 		id := int64(0)
@@ -126,7 +126,7 @@ func TestKeptNumbers(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.put(&r)
-		if err := w.finish(&keptHead{Taxa: make([]taxon.CdRef, 1), Places: make([]keptPlace, 1), Makers: make([]keptMaker, 1), Reasons: []string{""}}); err != nil {
+		if err := w.finish(&keptHead{Taxa: make([]taxon.CdRef, 1), Places: make([]spot, 1), Makers: make([]maker, 1), Reasons: []string{""}}); err != nil {
 			t.Fatal(err)
 		}
 		k, err := openKept(path)

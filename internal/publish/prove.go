@@ -189,13 +189,18 @@ func (r *run) bearing(o *observation.Observation) bearing {
 	k := taxonKey{o.CdNom, o.CdRef}
 	b, known := r.proof.bound[k]
 	if !known {
-		lineage := append([]taxon.CdNom{o.CdNom}, r.refs.Taxonomy.Lineage(taxon.CdNom(o.CdRef))...)
+		lineage := r.lineage(o)
 		b.named = r.book.Names(lineage...)
 		b.placed = b.named && !r.book.Uniform(lineage)
 		b.lasting = b.named && r.book.Lasting(lineage)
 		r.proof.bound[k] = b
 	}
 	return b
+}
+
+// lineage returns the codes that rules for an observation may be written for.
+func (r *run) lineage(o *observation.Observation) []taxon.CdNom {
+	return append([]taxon.CdNom{o.CdNom}, r.refs.Taxonomy.Lineage(taxon.CdNom(o.CdRef))...)
 }
 
 // same reports whether two things shown are one and the same.

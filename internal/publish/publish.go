@@ -623,10 +623,15 @@ func (r *run) add(x *passing) error {
 	if apart && r.apart != nil {
 		r.apart.Add(&shown)
 	}
-	if shown.Blurred && !same(&shown, &p) { // as the last batch had it
-		return r.count(&shown, nil)
+	return r.countShown(&shown, &p, &row)
+}
+
+// countShown counts what a batch shows of p, whose numbers are in row: p itself, or what the last batch had.
+func (r *run) countShown(shown, p *disclosure.Published, row *keptRow) error {
+	if shown.Blurred && !same(shown, p) {
+		row = nil
 	}
-	return r.count(&shown, &row)
+	return r.count(shown, row)
 }
 
 // cleaned returns the name of an organisation as it is shown.

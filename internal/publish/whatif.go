@@ -135,7 +135,7 @@ func (r *run) compare(ctx context.Context, grant disclosure.Grant, fields vault.
 		return worlds[0].book.Names(codes...) || worlds[1].book.Names(codes...)
 	}
 	r.tell("publish.step.read", 0, 0)
-	twins, err := r.twinned(ctx)
+	twins, err := r.db.Twinned(ctx)
 	if err != nil {
 		return err
 	}
