@@ -61,8 +61,7 @@ func (a *Atlas) Audit(ctx context.Context, also ...Rows) (out Audit, err error) 
 	return out, err
 }
 
-// auditor reads the whole file through a connection that maps it into memory: a page is read
-// once, and the small caches of the pool would only copy it.
+// auditor reads a part of the file through a connection of its own.
 type auditor struct {
 	*Atlas
 	conn *sqlite.Conn

@@ -450,14 +450,5 @@ func (nd *node) eachOwn(f func(cubeRow)) {
 		}
 		return
 	}
-	u := unpacker{b: nd.cube}
-	slot := uint64(0)
-	for i := u.len(); i > 0; i-- {
-		slot += u.uint()
-		year := uint64(0)
-		for k := u.len(); k > 0; k-- {
-			year += u.uint()
-			f(cubeRow(slot<<40 | year<<28 | u.uint()))
-		}
-	}
+	eachRow(nd.cube, f)
 }

@@ -158,18 +158,23 @@ func mergeTwo(a, b []cubeRow) []cubeRow {
 
 // unpackCube is the inverse of packCube.
 func unpackCube(b []byte) []cubeRow {
-	u := unpacker{b: b}
 	out := make([]cubeRow, 0, len(b)/3)
+	eachRow(b, func(c cubeRow) { out = append(out, c) })
+	return out
+}
+
+// eachRow calls f with the rows of a packed cube.
+func eachRow(b []byte, f func(cubeRow)) {
+	u := unpacker{b: b}
 	slot := uint64(0)
 	for i := u.len(); i > 0; i-- {
 		slot += u.uint()
 		year := uint64(0)
 		for k := u.len(); k > 0; k-- {
 			year += u.uint()
-			out = append(out, cubeRow(slot<<40|year<<28|u.uint()))
+			f(cubeRow(slot<<40 | year<<28 | u.uint()))
 		}
 	}
-	return out
 }
 
 // packCube packs sorted rows: slots, and in each its years.
