@@ -93,29 +93,15 @@ func (db *DB) VersionNames(ctx context.Context) (_ map[taxon.CdNom]bool, err err
 // Names returns every TAXREF name, in order of CD_NOM.
 func (db *DB) Names(ctx context.Context) iter.Seq2[taxon.Name, error] {
 	return func(yield func(taxon.Name, error) bool) {
-		enough, words := errors.New("enough"), map[string]string{}
-		var buf [128]byte
-		// Most texts but the names come back over and over.
-		text := func(r row, i int) string {
-			n := r.ColumnLen(i)
-			if n == 0 || n > len(buf) {
-				return r.ColumnText(i)
-			}
-			b := buf[:r.ColumnBytes(i, buf[:])]
-			s, known := words[string(b)]
-			if !known {
-				s = string(b)
-				words[s] = s
-			}
-			return s
-		}
+		enough, d := errors.New("enough"), decoder{words: map[string]string{}}
 		err := db.dialect.scan(ctx, "vault", `SELECT cd_nom, cd_ref, cd_sup, `+nameTexts+` FROM taxon_name ORDER BY cd_nom`, func(r row) error {
-			n := taxon.Name{CdNom: taxon.CdNom(r.ColumnInt64(0)), CdRef: taxon.CdRef(r.ColumnInt64(1)), Parent: taxon.CdNom(r.ColumnInt64(2))}
+			d.s, d.n = r, 0
+			n := taxon.Name{CdNom: taxon.CdNom(d.int()), CdRef: taxon.CdRef(d.int()), Parent: taxon.CdNom(d.int())}
 			for i, f := range nameFields(&n) {
-				if i > 0 && i < 6 { // of this name alone
-					*f = r.ColumnText(i + 3)
+				if i > 0 && i < 6 { // of this name alone; the others come back over and over
+					*f = d.text()
 				} else {
-					*f = text(r, i+3)
+					*f = d.word()
 				}
 			}
 			if !yield(n, nil) {

@@ -222,60 +222,42 @@ type partBinder struct {
 	twins bool // so does one that tells twins
 }
 
-// to is the parameter of a column, 0 when it has none.
-func (p *partBinder) to(n int) int { return p.w.at[n-1] }
-
-// watched reports whether a column is compared.
-func (p *partBinder) watched(n int) bool { return p.w.at[n-1] == 0 || p.w.twin[n-1] }
-
-// differs notes that a watched column is to change.
-func (p *partBinder) differs(n int) {
-	p.moved = p.moved || p.w.at[n-1] == 0
-	p.twins = p.twins || p.w.twin[n-1]
+// to notes what a column is to be, and returns its parameter, 0 when it has none. Of a shape, which the row last
+// read does not hold, it is always another: neither an index nor a twin looks at one.
+func (p *partBinder) to(n int, v any) int {
+	at, twin := p.w.at[n-1], p.w.twin[n-1]
+	if (at == 0 || twin) && p.w.cells[n-1] != v {
+		p.moved, p.twins = p.moved || at == 0, p.twins || twin
+	}
+	return at
 }
 
 func (p *partBinder) BindInt64(n int, v int64) {
-	if p.watched(n) && p.w.cells[n-1] != any(v) {
-		p.differs(n)
-	}
-	if at := p.to(n); at != 0 {
+	if at := p.to(n, v); at != 0 {
 		p.binder.BindInt64(at, v)
 	}
 }
 
 func (p *partBinder) BindFloat(n int, v float64) {
-	if p.watched(n) && p.w.cells[n-1] != any(v) {
-		p.differs(n)
-	}
-	if at := p.to(n); at != 0 {
+	if at := p.to(n, v); at != 0 {
 		p.binder.BindFloat(at, v)
 	}
 }
 
 func (p *partBinder) BindText(n int, v string) {
-	if p.watched(n) && p.w.cells[n-1] != any(v) {
-		p.differs(n)
-	}
-	if at := p.to(n); at != 0 {
+	if at := p.to(n, v); at != 0 {
 		p.binder.BindText(at, v)
 	}
 }
 
-// BindBytes compares nothing: neither an index nor a twin looks at a shape.
 func (p *partBinder) BindBytes(n int, v []byte) {
-	if p.watched(n) {
-		p.differs(n)
-	}
-	if at := p.to(n); at != 0 {
+	if at := p.to(n, v); at != 0 {
 		p.binder.BindBytes(at, v)
 	}
 }
 
 func (p *partBinder) BindNull(n int) {
-	if p.watched(n) && p.w.cells[n-1] != nil {
-		p.differs(n)
-	}
-	if at := p.to(n); at != 0 {
+	if at := p.to(n, nil); at != 0 {
 		p.binder.BindNull(at)
 	}
 }
